@@ -1,0 +1,87 @@
+"""What convolution and chunks share: segments for resets, and the state that a sequence leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from resolvent.structure import from_real, krylov, power, power_apply, to_real
+from resolvent.system import Invariant
+from resolvent.topology.segments import Segments
+
+TILE = 64
+"""Steps folded into one matrix product when states are carried from tile to tile."""
+
+
+def in_closed_form(run: Callable) -> Callable:
+    """Wrap an execution of closed invariant systems so that it takes resets, lengths, any structure.
+
+    Resets become rows of their own; padding is masked; states change coordinates where the closed
+    form of the structure is dense.
+    """
+
+    def wrapped(
+        system: Invariant, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if resets is not None:
+            parts = Segments.of(resets, lengths)
+            start = h0[parts.row] * parts.first[:, None, None, None]
+            y, h = wrapped(system, parts.split(u), start, None, parts.lengths)
+            h = torch.cat([h, h0])  # rows without a step keep their state
+            stay = len(parts.row) + torch.arange(len(h0), device=h.device)
+            last = torch.where(parts.last < 0, stay, parts.last)
+            return parts.join(y, *u.shape[:2]), h[last]
+        if u.shape[1] == 0 or u.shape[0] == 0:
+            return u, h0
+        if lengths is not None:
+            time = torch.arange(u.shape[1], device=u.device)
+            real = (time < lengths[:, None])[..., None, None]
+            u = u * real
+        closed = system.closed()
+        start = h0 if closed is system else to_real(h0, 2)
+        y, h = run(system, closed, u, start, lengths)
+        y = y if lengths is None else y * real
+        return y, h if closed is system else from_real(h, 2, system.A.dtype)
+
+    wrapped.__doc__ = run.__doc__
+    return wrapped
+
+
+def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None) -> Tensor:
+    """State after each row's last step, A^len h0 + sum_j A^(len-1-j) B u_j, of a closed system.
+
+    Rows are aligned to the right, folded in tiles and then pairwise, so that no state is
+    materialised for every step.
+    """
+    b, length = u.shape[:2]
+    count = -(-length // TILE)
+    levels = (count - 1).bit_length()
+    pad = (TILE << levels) - length
+    u = torch.nn.functional.pad(u, (0, 0, 0, 0, pad, 0))
+    if lengths is not None:  # roll each row so that its last step is the last one
+        time = torch.arange(u.shape[1], device=u.device)
+        index = time - (length - lengths[:, None])
+        u = torch.where(
+            (index >= pad)[..., None, None],
+            u[torch.arange(b, device=u.device)[:, None], index.clamp(min=0)],
+            torch.zeros_like(u),
+        )
+    h = fold_tiles(system, u)
+    square = power(system.A, TILE)
+    while h.shape[1] > 1:
+        h = h[:, 1::2] + square.apply(h[:, ::2])
+        square = square.compose(square)
+    steps = torch.full((b,), length, device=u.device) if lengths is None else lengths
+    return h[:, 0] + power_apply(system.A, h0, steps)
+
+
+def fold_tiles(system: Invariant, u: Tensor) -> Tensor:
+    """What each tile of TILE inputs adds to the state: u (b, k TILE, m, p) -> (b, k, m, n, p or 1)."""
+    tiles = u.unflatten(1, (-1, TILE))
+    B = system.B if system.mimo else system.B[..., None]
+    X = krylov(system.A, B, TILE).flip(-2).to(system.A.dtype)  # (m, n, TILE, p)
+    if system.mimo:
+        return torch.einsum("mntp,bktmp->bkmn", X, tiles.to(X.dtype))[..., None]
+    return torch.einsum("mnt,bktmp->bkmnp", X[..., 0], tiles.to(X.dtype))

@@ -1,0 +1,59 @@
+"""Associative scan over time of structures closed under products: log(l) depth, for GPUs.
+
+The operator is (A2, x2) o (A1, x1) = (A2 A1, A2 x1 + x2) (Blelloch 1990; Smith et al. 2023, S5).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from resolvent.structure import Structure
+from resolvent.system import Discrete, Varying
+
+
+def scan(
+    system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Parallel scan; arguments as in :func:`resolvent.execute.run`. Materialises every state."""
+    b, length = u.shape[:2]
+    if length == 0:
+        return u, h0
+    x = system.inject(u)
+    A = system.A
+    if not isinstance(system, Varying):
+        A = A.map(lambda v: v.expand(b, length, *v.shape))
+    A = A.map(lambda v: v.expand(b, length, *v.shape[2:]))
+    if resets is not None:
+        A = A.map(lambda v: torch.where(_like(resets, v), torch.zeros_like(v), v))
+    if lengths is not None:
+        # padding adds nothing; the state is read at the last real step, so A there does not matter
+        real = torch.arange(length, device=u.device) < lengths[:, None]
+        x = torch.where(_like(real, x), x, torch.zeros_like(x))
+    first = x[:, :1] + A.map(lambda v: v[:, :1]).apply(h0[:, None])
+    h = _scan(A, torch.cat([first, x[:, 1:]], 1))
+    y = system.read(h, u)
+    if lengths is None:
+        return y, h[:, -1]
+    rows = torch.arange(b, device=u.device)
+    last = torch.where(_like(lengths > 0, h0), h[rows, (lengths - 1).clamp(min=0)], h0)
+    return y * _like(real, y), last
+
+
+def _scan(A: Structure, x: Tensor) -> Tensor:
+    """Inclusive scan along axis 1: pairs are combined, scanned at half length, then spread."""
+    length = x.shape[1]
+    if length == 1:
+        return x
+    even, odd = (A.map(lambda v, k=k: v[:, k::2][:, : length // 2]) for k in (0, 1))
+    pairs = odd.apply(x[:, : length - length % 2 : 2]) + x[:, 1::2]
+    at_odd = _scan(odd.compose(even), pairs)
+    inner = (length + 1) // 2 - 1
+    later = A.map(lambda v: v[:, 2::2]).apply(at_odd[:, :inner]) + x[:, 2::2]
+    at_even = torch.cat([x[:, :1], later], 1)
+    out = torch.stack([at_even[:, : at_odd.shape[1]], at_odd], 2).flatten(1, 2)
+    return out if length % 2 == 0 else torch.cat([out, at_even[:, -1:]], 1)
+
+
+def _like(mask: Tensor, x: Tensor) -> Tensor:
+    return mask.view(*mask.shape, *(1 for _ in range(x.ndim - mask.ndim)))

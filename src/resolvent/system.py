@@ -1,0 +1,173 @@
+"""The equation, its shapes, and the values that state it. No algorithm lives here.
+
+    continuous    h' = A h + B u                 y = C h + D u
+    discrete      h_t = A_t h_{t-1} + B_t u_t    y_t = C_t h_t + D u_t
+
+Shapes, for heads m, states n, channels p (input) and q (output) a head:
+
+            one vector a head (mimo=False)       dense (mimo=True)
+    u       (b, l, m, p)                         (b, l, m, p)
+    h       (b, m, n, p): a column a channel     (b, m, n, 1)
+    B       (..., m, n)                          (..., m, n, p)
+    C       (..., m, n)                          (..., m, q, n)
+    D       (m, p)                               (m, p), q = p
+
+A complex structure holds conjugate halves and the output is y = 2 Re(C h). A discrete system is
+`Invariant` (no field depends on the step) or `Varying` (A and B, perhaps C, lead with axes (b, l));
+which of the two is decided where the system is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+from torch import Tensor
+
+from resolvent.discretize import Rule
+from resolvent.structure import Dense, Structure, functional_to_real, to_real
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """The continuous system h' = A h + B u, y = C h + D u; shapes in the module docstring."""
+
+    A: Structure
+    B: Tensor
+    C: Tensor
+    D: Tensor
+    mimo: bool = False
+
+    def discretize(self, rule: Rule, dt: Tensor) -> Invariant:
+        """The same step size at every step: dt (m, 1) or (m, n)."""
+        return Invariant(Sampled(self, rule, dt), self.C, self.D, self.mimo)
+
+    def discretize_each(self, rule: Rule, dt: Tensor) -> Varying:
+        """A step size for every step: dt (b, l, m, 1) or (b, l, m, n)."""
+        return Varying(Sampled(self, rule, dt), self.C, self.D, self.mimo)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A discrete pair (A, B) that remembers where it comes from and is computed on demand.
+
+    An execution that can fuse the discretisation reads ``continuous``, ``rule`` and ``dt``.
+    """
+
+    continuous: Continuous
+    rule: Rule
+    dt: Tensor
+
+    @cached_property
+    def pair(self) -> tuple[Structure, Tensor]:
+        """The discrete (A, B)."""
+        B = self.continuous.B if self.continuous.mimo else self.continuous.B[..., None]
+        A, B = self.rule(self.continuous.A, B, self.dt)
+        return A, B if self.continuous.mimo else B[..., 0]
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> Sampled:
+        """The steps picked by ``f``, which acts on the (b, l) axes of dt."""
+        return replace(self, dt=f(self.dt))
+
+
+@dataclass(frozen=True)
+class Given:
+    """A discrete pair (A, B) given as it is: systems born discrete."""
+
+    pair: tuple[Structure, Tensor]
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> Given:
+        """The steps picked by ``f``, which acts on the (b, l) axes of A and B."""
+        A, B = self.pair
+        return Given((A.map(f), f(B)))
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """What `Invariant` and `Varying` share: the pair (A, B), the output map and its reading."""
+
+    transition: Sampled | Given
+    output: Tensor
+    D: Tensor
+    mimo: bool = False
+
+    @property
+    def A(self) -> Structure:
+        """Discrete state matrix."""
+        return self.transition.pair[0]
+
+    @property
+    def B(self) -> Tensor:
+        """Discrete input map, in the coordinates of A."""
+        return self.transition.pair[1]
+
+    @cached_property
+    def C(self) -> Tensor:
+        """Output map, in the coordinates of A."""
+        if self.output.is_complex() and not self.A.dtype.is_complex:
+            return functional_to_real(self.output, -1)
+        return self.output
+
+    def inject(self, u: Tensor) -> Tensor:
+        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo."""
+        if self.mimo:
+            return self.B @ u[..., None].to(self.B.dtype)
+        return self.B[..., None] * u[..., None, :]
+
+    def read(self, h: Tensor, u: Tensor) -> Tensor:
+        """C h + D u: (..., m, n, p or 1), (..., m, p) -> (..., m, q)."""
+        y = (self.C @ h)[..., 0] if self.mimo else (self.C[..., None] * h).sum(-2)
+        return (2 * y.real if y.is_complex() else y) + self.D * u
+
+    def state_shape(self, p: int) -> tuple[int, int, int]:
+        """Shape (m, n, p or 1) of one row's state, for p input channels a head."""
+        m = self.D.shape[0]
+        return m, self.A.n, 1 if self.mimo else p
+
+
+@dataclass(frozen=True)
+class Invariant(Discrete):
+    """A discrete system whose A, B, C do not depend on the step."""
+
+    @classmethod
+    def of(cls, A: Structure, B: Tensor, C: Tensor, D: Tensor, mimo: bool = False) -> Self:
+        """A system born discrete."""
+        return cls(Given((A, B)), C, D, mimo)
+
+    def closed(self) -> Invariant:
+        """The same system in a structure closed under products; dense real coordinates if need be."""
+        if self.A.closed:
+            return self
+        B = to_real(self.B, -2 if self.mimo else -1)
+        return Invariant.of(Dense(self.A.dense()), B, functional_to_real(self.C, -1), self.D, self.mimo)
+
+    def dense(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Real matrices (A (m, N, N), B (m, N, p), C (m, q, N), D (m, p)); SISO has p = q = 1."""
+        A = self.A.dense()
+        if self.mimo:
+            return A, to_real(self.B, -2), functional_to_real(self.C, -1), self.D
+        B, C = to_real(self.B, -1)[..., None], functional_to_real(self.C, -1)[..., None, :]
+        return A, B, C, self.D
+
+
+@dataclass(frozen=True)
+class Varying(Discrete):
+    """A discrete system whose A and B lead with axes (b, l); C and D do too, or are shared."""
+
+    varying_output: bool = False
+
+    @classmethod
+    def of(cls, A: Structure, B: Tensor, C: Tensor, D: Tensor, mimo: bool = False) -> Self:
+        """A system born discrete, with C (b, l, ...) like A and B."""
+        return cls(Given((A, B)), C, D, mimo, varying_output=True)
+
+    def steps(self, start: int, stop: int) -> Varying:
+        """The system of steps start to stop - 1."""
+
+        def pick(x: Tensor) -> Tensor:
+            return x[:, start:stop]
+
+        output = pick(self.output) if self.varying_output else self.output
+        return replace(self, transition=self.transition.map(pick), output=output)

@@ -1,0 +1,1 @@
+"""Where time runs: segments of packed sequences, and orders such as right-to-left."""
