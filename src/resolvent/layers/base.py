@@ -1,0 +1,217 @@
+"""The layer contract, written once: an author gives `prepare`, `finish` and `system`.
+
+`forward`, `step`, state in and out, resets, lengths and irregular time are derived here, and step IS
+forward at length 1, so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from resolvent.execute import run
+from resolvent.layers.state import State, pack, unpack
+from resolvent.system import Discrete
+
+
+class Rule(NamedTuple):
+    """How the optimiser treats a parameter; None leaves the run's own setting.
+
+    Attributes:
+        max_lr: upper bound of the learning rate (dynamics want small ones: Gu et al. 2022).
+        weight_decay: weight decay of this parameter.
+    """
+
+    max_lr: float | None = None
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When things happen in a batch.
+
+    Attributes:
+        dt: (b, l) factors that scale the step size at each step, or None.
+        resets: (b, l) bool, True where the past is dropped before the step, or None.
+        lengths: (b,) number of real steps of each right-padded row, or None.
+    """
+
+    dt: Tensor | None = None
+    resets: Tensor | None = None
+    lengths: Tensor | None = None
+
+
+class Prepared(NamedTuple):
+    """What a layer's first half hands to the execution and to its second half.
+
+    Attributes:
+        system: the discrete system to run.
+        x: its input (b, l, m, p).
+        memory: what to keep for the next call.
+        carry: what `finish` needs besides the output, such as a gate.
+    """
+
+    system: Discrete
+    x: Tensor
+    memory: tuple[Tensor, ...] = ()
+    carry: tuple[Tensor, ...] = ()
+
+
+class Layer(nn.Module, ABC):
+    """A sequence layer (b, l, d_model) -> (b, l, d_model) with a state that can be carried.
+
+    Args:
+        d_model: number of features in and out.
+        execution: how sequences run, see :func:`resolvent.execute.run`.
+    """
+
+    causal: ClassVar[bool] = True
+
+    def __init__(self, d_model: int, execution: str = "auto"):
+        super().__init__()
+        if not isinstance(d_model, int) or d_model < 1:
+            raise ValueError(f"d_model: must be a positive integer, got {d_model!r}")
+        self.d_model = d_model
+        self.execution = execution
+        self.rules: dict[str, Rule] = {}
+
+    def declare(
+        self,
+        name: str,
+        value: Tensor,
+        max_lr: float | None = None,
+        weight_decay: float | None = None,
+    ) -> None:
+        """Register parameter ``name`` together with its optimiser rule; complex is stored (..., 2)."""
+        value = value.detach()
+        real = torch.view_as_real(value) if value.is_complex() else value
+        self.register_parameter(name, nn.Parameter(real.to(torch.get_default_dtype()).clone()))
+        self.rules[name] = Rule(max_lr, weight_decay)
+
+    @abstractmethod
+    def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
+        """First half: from input u (b, l, d_model) to a system and its input."""
+
+    def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
+        """Second half: from the system's output y (b, l, m, q) to (b, l, d_model)."""
+        return y.flatten(2)
+
+    @abstractmethod
+    def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Discrete:
+        """The discrete system that the layer runs on input u (b, l, d_model) with factors dt (b, l)."""
+
+    @abstractmethod
+    def initial_state(
+        self,
+        batch_size: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> State:
+        """The state before the first step: zeros on the layer's own device and dtype by default."""
+
+    def forward(
+        self,
+        u: Tensor,
+        state: State | None = None,
+        *,
+        dt: Tensor | None = None,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """Run whole sequences in parallel.
+
+        Args:
+            u: (b, l, d_model).
+            state: what earlier calls returned; the initial state by default.
+            dt: (b, l) positive factors of the step size, for irregular time; 1 by default.
+            resets: (b, l) bool, True where the past is dropped before the step (the input is kept).
+            lengths: (b,) integers, right padding; what lies beyond a row's length is ignored, its
+                output is 0, and the row's state is that of its last real step.
+
+        Returns:
+            Output (b, l, d_model) and the state after each row's last step.
+
+        Raises:
+            ValueError: an argument has the wrong shape, dtype or range.
+        """
+        timing = self._check(u, dt, resets, lengths)
+        if lengths is not None:
+            real = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
+            u = torch.where(real[..., None], u, torch.zeros_like(u))
+        prepared = self.prepare(u, () if state is None else state.memory, timing)
+        y, h = self._run(prepared, state, timing)
+        y = self.finish(y, prepared).to(u.dtype)
+        return y, State(h, prepared.memory)
+
+    def step(
+        self, u_t: Tensor, state: State, *, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
+        if u_t.ndim != 2:
+            raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
+        y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
+        return y[:, 0], state
+
+    def _run(self, prepared: Prepared, state: State | None, timing: Timing) -> tuple[Tensor, Tensor]:
+        """The recurrence itself, in float32 at least, also under autocast."""
+        device = prepared.x.device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                return self._recur(prepared, state, timing)
+        return self._recur(prepared, state, timing)
+
+    def _recur(
+        self, prepared: Prepared, state: State | None, timing: Timing
+    ) -> tuple[Tensor, Tensor]:
+        system = prepared.system
+        h0 = None if state is None else unpack(state.h, system.A.dtype).to(system.A.dtype)
+        y, h = run(
+            system,
+            prepared.x.to(system.D.dtype),
+            h0,
+            resets=timing.resets,
+            lengths=timing.lengths,
+            execution=self.execution,
+        )
+        return y, pack(h)
+
+    def _check(
+        self, u: Tensor, dt: Tensor | None, resets: Tensor | None, lengths: Tensor | None
+    ) -> Timing:
+        if u.ndim != 3 or u.shape[-1] != self.d_model:
+            raise ValueError(
+                f"u: expected (batch, length, {self.d_model}), got {tuple(u.shape)}; "
+                "axes are batch, time, feature"
+            )
+        b, length = u.shape[:2]
+        for name, value, shape in (
+            ("dt", dt, (b, length)),
+            ("resets", resets, (b, length)),
+            ("lengths", lengths, (b,)),
+        ):
+            if value is not None and tuple(value.shape) != shape:
+                raise ValueError(f"{name}: expected shape {shape}, got {tuple(value.shape)}")
+        if resets is not None and resets.dtype != torch.bool:
+            raise ValueError(f"resets: expected bool, got {resets.dtype}")
+        if lengths is not None and (lengths.is_floating_point() or lengths.dtype == torch.bool):
+            raise ValueError(f"lengths: expected integers, got {lengths.dtype}")
+        if not torch.compiler.is_compiling():
+            _check_values(dt, lengths, length)
+        if dt is not None and lengths is not None:
+            real = torch.arange(length, device=u.device) < lengths[:, None]
+            dt = torch.where(real, dt, torch.ones_like(dt))
+        return Timing(dt, resets, lengths)
+
+
+def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:
+    if lengths is not None and lengths.numel() and not 0 <= lengths.min() <= lengths.max() <= length:
+        low, high = int(lengths.min()), int(lengths.max())
+        raise ValueError(f"lengths: must lie in 0..{length}, got values from {low} to {high}")
+    if dt is not None:
+        real = dt if lengths is None else dt[torch.arange(length, device=dt.device) < lengths[:, None]]
+        if not bool((torch.isfinite(real) & (real > 0)).all()):
+            raise ValueError("dt: factors of the step size must be positive and finite")
