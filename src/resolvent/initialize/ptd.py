@@ -1,0 +1,1 @@
+"""Perturb-then-diagonalise."""
