@@ -141,9 +141,9 @@ def fout(n: int, window: float = 1.0) -> Hippo:
 
     For window 1 and b = (1, sqrt 2, 0, sqrt 2, 0, ...): A = 2 pi S - 2 b bᵀ, B = 2 b,
     P = sqrt(2) b, c = 0, where S turns the pair (cos k, sin k) at rate k. The coordinates are 1,
-    then cos k and sin k for k = 1, 2, ... An even n leaves one coordinate over: it takes position 1,
-    the place of sin 0 = 0, and is dead (its row and column of A and its entry of B are zero), as in
-    the published code; an odd n has none. Source: HTTYH theorem 3.7 and section 4.1.
+    then cos k and sin k for k = 1, 2, ... An even n leaves one coordinate over: it takes position
+    1, the place of sin 0 = 0, and is dead (zero in A and in B), as in the published code; an odd n
+    has none. Source: HTTYH theorem 3.7 and section 4.1.
 
     Args:
         n: number of states, at least 1.
