@@ -1,0 +1,56 @@
+"""Per-channel standardisation, fitted on the training set only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from resolvent.data.series import SeriesSet
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """(x - mean) / std with fixed numbers per channel, so that a stream sees what a batch saw.
+
+    Attributes:
+        mean: One number per channel.
+        std: One positive number per channel.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, series: SeriesSet) -> Standardise:
+        """Measure mean and standard deviation of each channel over all steps of all series.
+
+        Every time step weighs the same and missing values do not count. A channel that is
+        constant, or missing throughout, is only shifted: its std is 1.
+        """
+        values = np.concatenate(series.X).astype(np.float64)
+        present = ~np.isnan(values)
+        count = np.maximum(present.sum(axis=0), 1)
+        mean = np.where(present, values, 0.0).sum(axis=0) / count
+        std = np.sqrt((np.where(present, values - mean, 0.0) ** 2).sum(axis=0) / count)
+        floor = 1e-6 * np.maximum(np.abs(mean), 1e-6)  # below this, float32 inputs hold only noise
+        return cls(tuple(mean.tolist()), tuple(np.where(std > floor, std, 1.0).tolist()))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Standardise x (..., channels); float32, elementwise, NaN stays NaN."""
+        mean = np.asarray(self.mean, dtype=np.float32)
+        return (x.astype(np.float32) - mean) / np.asarray(self.std, dtype=np.float32)
+
+    def undo(self, z: np.ndarray) -> np.ndarray:
+        """Return z (..., channels) in the units of the data, float32."""
+        return z * np.asarray(self.std, dtype=np.float32) + np.asarray(self.mean, dtype=np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dictionary that JSON can hold."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Standardise:
+        """Rebuild what `to_dict` returned."""
+        return cls(tuple(data["mean"]), tuple(data["std"]))
