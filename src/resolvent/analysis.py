@@ -1,8 +1,8 @@
 """What a system does, read off its matrices: kernel, responses, transfer function, memory.
 
-The resolvent (s I - A)^-1 is the heart of all of them: the transfer function is C (s I - A)^-1 B, the
-kernel its inverse z-transform, and its norm defines the pseudospectra that say how far eigenvalues
-can be trusted (Trefethen & Embree 2005).
+The resolvent (s I - A)^-1 is the heart of all of them: the transfer function is C (s I - A)^-1 B,
+the kernel its inverse z-transform, and its norm defines the pseudospectra that say how far
+eigenvalues can be trusted (Trefethen & Embree 2005).
 """
 
 from __future__ import annotations

@@ -23,13 +23,13 @@ Rule = Callable[[Structure, Tensor, Tensor], tuple[Structure, Tensor]]
 
 
 def zoh(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
-    """Zero-order hold, exact for inputs constant over a step: Abar = e^(dt A), Bbar = dt phi1(dt A) B."""
+    """Zero-order hold: Abar = e^(dt A), Bbar = dt phi1(dt A) B; exact for stepwise inputs."""
     X = A.affine(dt, 0.0)
     return _pair(exponential(X), dt[..., None] * B, phi1(X))
 
 
 def bilinear(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
-    """Trapezoidal rule (Tustin): Abar = (I - dt A/2)^-1 (I + dt A/2), Bbar = (I - dt A/2)^-1 dt B."""
+    """Trapezoidal rule: Abar = (I - dt A/2)^-1 (I + dt A/2), Bbar = (I - dt A/2)^-1 dt B."""
     R = resolvent(A.affine(dt, 0.0), 2.0)  # (I - X/2)^-1 = 2 R, and (I + X/2) = 2I - (I - X/2)
     return R.affine(torch.full_like(dt, 4.0), -1.0), R.apply(2 * dt[..., None] * B)
 
@@ -46,7 +46,7 @@ def backward_euler(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tens
 
 
 def dirac(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
-    """Input as an impulse at the end of the step: Abar = e^(dt A), Bbar = B (LRU, event streams)."""
+    """Input as an impulse at the end of a step: Abar = e^(dt A), Bbar = B (LRU, event streams)."""
     return _pair(exponential(A.affine(dt, 0.0)), B)
 
 

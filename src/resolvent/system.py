@@ -137,11 +137,13 @@ class Invariant(Discrete):
         return cls(Given((A, B)), C, D, mimo)
 
     def closed(self) -> Invariant:
-        """The same system in a structure closed under products; dense real coordinates if need be."""
+        """The same system in a structure closed under products; dense and real if need be."""
         if self.A.closed:
             return self
         B = to_real(self.B, -2 if self.mimo else -1)
-        return Invariant.of(Dense(self.A.dense()), B, functional_to_real(self.C, -1), self.D, self.mimo)
+        return Invariant.of(
+            Dense(self.A.dense()), B, functional_to_real(self.C, -1), self.D, self.mimo
+        )
 
     def dense(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Real matrices (A (m, N, N), B (m, N, p), C (m, q, N), D (m, p)); SISO has p = q = 1."""

@@ -1,10 +1,10 @@
 """How a discrete system runs. Every execution computes the same thing, and sees only the system.
 
-    loop      the definition, step by step
-    recur     that loop fused into one kernel (diagonal)
-    convolve  FFT with the system's kernel (invariant)
-    chunk     matrix products of tile size (invariant)
-    scan      associative scan (closed structures)
+loop      the definition, step by step
+recur     that loop fused into one kernel (diagonal)
+convolve  FFT with the system's kernel (invariant)
+chunk     matrix products of tile size (invariant)
+scan      associative scan (closed structures)
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from resolvent.execute.lti import TILE, final_state, fold_tiles, in_closed_form
-from resolvent.structure import functional_to_real, krylov, markov, power, to_real
+from resolvent.structure import krylov, markov, power, to_real
 from resolvent.system import Invariant
 
 

@@ -13,7 +13,7 @@ from resolvent.system import Invariant
 
 
 def fft_convolve(u: Tensor, K: Tensor) -> Tensor:
-    """Causal convolution y_t = sum_j K_j u_{t-j}: u (b, l, m, p), K (m, q, p, l) -> (b, l, m, q)."""
+    """Causal y_t = sum_j K_j u_{t-j}: u (b, l, m, p), K (m, q, p, l) -> (b, l, m, q)."""
     length = u.shape[1]
     size = 1 << (2 * length - 1).bit_length()
     spectrum = torch.einsum("mqpf,bfmp->bfmq", rfft(K, size), rfft(u, size, dim=1))
@@ -24,7 +24,7 @@ def fft_convolve(u: Tensor, K: Tensor) -> Tensor:
 def convolve(
     system: Invariant, closed: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """y = K * u + (response to h0) + D u; the kernel comes from the system's own structure."""
+    """Y = K * u + (response to h0) + D u; the kernel comes from the system's own structure."""
     length = u.shape[1]
     K = kernel(system, length)
     if system.mimo:

@@ -16,7 +16,7 @@ TILE = 64
 
 
 def in_closed_form(run: Callable) -> Callable:
-    """Wrap an execution of closed invariant systems so that it takes resets, lengths, any structure.
+    """Wrap an execution of closed systems so that it takes resets, lengths and any structure.
 
     Resets become rows of their own; padding is masked; states change coordinates where the closed
     form of the structure is dense.
@@ -78,7 +78,7 @@ def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
 
 
 def fold_tiles(system: Invariant, u: Tensor) -> Tensor:
-    """What each tile of TILE inputs adds to the state: u (b, k TILE, m, p) -> (b, k, m, n, p or 1)."""
+    """What each tile of inputs adds to the state: u (b, k TILE, m, p) -> (b, k, m, n, p or 1)."""
     tiles = u.unflatten(1, (-1, TILE))
     B = system.B if system.mimo else system.B[..., None]
     X = krylov(system.A, B, TILE).flip(-2).to(system.A.dtype)  # (m, n, TILE, p)

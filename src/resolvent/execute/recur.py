@@ -39,7 +39,7 @@ def _states(
 def _varying(
     system: Varying, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Block by block, so that the discrete coefficients of the whole sequence never exist at once."""
+    """Block by block: the discrete coefficients of the whole sequence never exist at once."""
     ys, h = [], h0
     for start in range(0, u.shape[1], BLOCK):
         stop = min(start + BLOCK, u.shape[1])

@@ -1,5 +1,6 @@
 """The definition: one step, and the loop over steps. Legal for every system; every other execution
-is tested against it."""
+is tested against it.
+"""
 
 from __future__ import annotations
 

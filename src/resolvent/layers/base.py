@@ -1,7 +1,7 @@
 """The layer contract, written once: an author gives `prepare`, `finish` and `system`.
 
-`forward`, `step`, state in and out, resets, lengths and irregular time are derived here, and step IS
-forward at length 1, so the two cannot drift apart.
+`forward`, `step`, state in and out, resets, lengths and irregular time are derived here, and step
+IS forward at length 1, so the two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Layer(nn.Module, ABC):
         max_lr: float | None = None,
         weight_decay: float | None = None,
     ) -> None:
-        """Register parameter ``name`` together with its optimiser rule; complex is stored (..., 2)."""
+        """Register parameter ``name`` with its optimiser rule; complex is stored as (..., 2)."""
         value = value.detach()
         real = torch.view_as_real(value) if value.is_complex() else value
         self.register_parameter(name, nn.Parameter(real.to(torch.get_default_dtype()).clone()))
@@ -102,7 +102,7 @@ class Layer(nn.Module, ABC):
 
     @abstractmethod
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Discrete:
-        """The discrete system that the layer runs on input u (b, l, d_model) with factors dt (b, l)."""
+        """The discrete system run on input u (b, l, d_model) with step factors dt (b, l)."""
 
     @abstractmethod
     def initial_state(
@@ -147,16 +147,16 @@ class Layer(nn.Module, ABC):
         y = self.finish(y, prepared).to(u.dtype)
         return y, State(h, prepared.memory)
 
-    def step(
-        self, u_t: Tensor, state: State, *, dt: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def step(self, u_t: Tensor, state: State, *, dt: Tensor | None = None) -> tuple[Tensor, State]:
         """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
         if u_t.ndim != 2:
             raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
         y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
         return y[:, 0], state
 
-    def _run(self, prepared: Prepared, state: State | None, timing: Timing) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, prepared: Prepared, state: State | None, timing: Timing
+    ) -> tuple[Tensor, Tensor]:
         """The recurrence itself, in float32 at least, also under autocast."""
         device = prepared.x.device.type
         if torch.is_autocast_enabled(device):
@@ -208,10 +208,16 @@ class Layer(nn.Module, ABC):
 
 
 def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:
-    if lengths is not None and lengths.numel() and not 0 <= lengths.min() <= lengths.max() <= length:
+    if (
+        lengths is not None
+        and lengths.numel()
+        and not 0 <= lengths.min() <= lengths.max() <= length
+    ):
         low, high = int(lengths.min()), int(lengths.max())
         raise ValueError(f"lengths: must lie in 0..{length}, got values from {low} to {high}")
     if dt is not None:
-        real = dt if lengths is None else dt[torch.arange(length, device=dt.device) < lengths[:, None]]
+        real = (
+            dt if lengths is None else dt[torch.arange(length, device=dt.device) < lengths[:, None]]
+        )
         if not bool((torch.isfinite(real) & (real > 0)).all()):
             raise ValueError("dt: factors of the step size must be positive and finite")

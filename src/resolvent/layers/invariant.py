@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 
 import torch
@@ -44,7 +43,7 @@ class InvariantLayer(Layer):
         return self.continuous().discretize_each(self.rule, dt)
 
     def kernel(self, length: int) -> Tensor:
-        """Impulse response without the skip D: (d_model, length), or (d_out, d_in, length) if dense."""
+        """Impulse response without D: (d_model, length), or (d_out, d_in, length) if dense."""
         system = self.system()
         assert isinstance(system, Invariant)
         K = analysis.kernel(system, length)
@@ -67,9 +66,3 @@ class InvariantLayer(Layer):
             shape = system.state_shape(system.D.shape[1])
             h = torch.zeros(batch_size, *shape, dtype=system.A.dtype, device=system.D.device)
             return State(pack(h).to(device=device, dtype=dtype))
-
-
-def random_log_dt(shape: tuple[int, ...], dt_min: float, dt_max: float) -> Tensor:
-    """Logarithms of step sizes, log-uniform on [dt_min, dt_max], from torch's generator."""
-    low, high = math.log(dt_min), math.log(dt_max)
-    return low + (high - low) * torch.rand(shape, dtype=torch.float64)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from resolvent.discretize import Rule
-from resolvent.layers.invariant import InvariantLayer, random_log_dt
-from resolvent.layers.modal import Init, modal_basis, stable_eigenvalues
+from resolvent.layers.invariant import InvariantLayer
+from resolvent.layers.modal import Init, initial_log_dt, modal_basis, stable_eigenvalues
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
 
@@ -44,7 +44,7 @@ class S4D(InvariantLayer):
         super().__init__(d_model, rule, execution)
         basis = modal_basis(init, d_state, d_model)
         C = torch.randn(d_model, 1, d_state, dtype=torch.float64).to(basis.V.dtype) @ basis.V
-        self.declare("log_dt", random_log_dt((d_model, 1), dt_min, dt_max), 1e-3, 0.0)
+        self.declare("log_dt", initial_log_dt((d_model, 1), dt_min, dt_max), 1e-3, 0.0)
         self.declare("log_decay", basis.log_decay, 1e-3, 0.0)
         self.declare("frequency", basis.frequency, 1e-3, 0.0)
         self.declare("B", basis.B, 1e-3, 0.0)

@@ -17,7 +17,7 @@ class State(NamedTuple):
     """What a layer remembers between calls: real tensors, batch first, of a size that never grows.
 
     Attributes:
-        h: recurrent state; conjugate halves carry a trailing axis (..., 2) of real and imaginary part.
+        h: recurrent state; conjugate halves carry a trailing axis (..., 2), real and imaginary.
         memory: what the first half of a layer keeps, such as the tail of a short convolution.
     """
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 
 class Structure(ABC):
-    """A square matrix (..., n, n) stored as its structure allows; subclasses are frozen dataclasses.
+    """A square matrix (..., n, n) stored as its structure allows; a frozen dataclass.
 
     ``closed`` says whether products stay in the structure (then scans are legal);
     ``why_not_closed`` is the sentence a refused product raises.
@@ -65,7 +65,7 @@ class Structure(ABC):
         raise TypeError(f"{type(self).__name__} matrices do not compose: {self.why_not_closed}")
 
     def map(self, f: Callable[[Tensor], Tensor]) -> Self:
-        """The same structure with ``f`` applied to every stored tensor (slicing, moving, casting)."""
+        """The structure with ``f`` applied to every stored tensor (slicing, moving, casting)."""
         values = {x.name: getattr(self, x.name) for x in fields(self)}  # type: ignore[arg-type]
         return type(self)(**{k: f(v) if isinstance(v, Tensor) else v for k, v in values.items()})
 
@@ -78,7 +78,7 @@ def exponential(A: Structure) -> Structure:
 
 @singledispatch
 def phi1(A: Structure) -> Structure:
-    """The function phi1(A) = A^-1 (e^A - I), with its limit I at A = 0 (Hochbruck & Ostermann 2010)."""
+    """phi1(A) = A^-1 (e^A - I), with its limit I at A = 0 (Hochbruck & Ostermann 2010)."""
     raise TypeError(f"phi1 is not defined for {type(A).__name__}")
 
 
@@ -106,7 +106,7 @@ def shifted_solve(A: Structure, s: Tensor, v: Tensor) -> Tensor:
 
 
 def to_real(v: Tensor, dim: int) -> Tensor:
-    """Coordinates [Re v, Im v] along ``dim`` of a stored vector; a real vector is returned as is."""
+    """Coordinates [Re v, Im v] along ``dim`` of a stored vector; a real one is returned as is."""
     return torch.cat([v.real, v.imag], dim) if v.is_complex() else v
 
 

@@ -85,7 +85,7 @@ def _(A: Diagonal, s: Tensor, v: Tensor) -> Tensor:
 
 
 def scalar_phi1(z: Tensor) -> Tensor:
-    """(e^z - 1)/z elementwise, by its Taylor series near 0 so that value and gradient keep digits."""
+    """(e^z - 1)/z elementwise; its Taylor series near 0 keeps value and gradient accurate."""
     near = z.abs() < 0.1
     small = torch.where(near, z, torch.zeros_like(z))
     series = torch.ones_like(z)

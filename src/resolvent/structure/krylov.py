@@ -71,4 +71,3 @@ def markov(A: Structure, B: Tensor, C: Tensor, length: int) -> Tensor:
     giant = krylov(power(A, t).adjoint(), C.mH, -(-length // t))
     K = torch.einsum("...niq,...njp->...qpij", to_real(giant, -3), to_real(baby, -3))
     return (2 * K if A.dtype.is_complex else K).flatten(-2)[..., :length]
-

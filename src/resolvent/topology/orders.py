@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def reverse(x: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Flip the time axis of x (b, l, ...), each row within its own length; padding stays in place."""
+    """Flip the time axis of x (b, l, ...), each row within its length; padding stays."""
     if lengths is None:
         return x.flip(1)
     time = torch.arange(x.shape[1], device=x.device)
@@ -16,7 +16,7 @@ def reverse(x: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def reverse_resets(resets: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Resets (b, l) of the reversed sequence: the cut before step t is the cut after it, reversed."""
+    """Resets (b, l) of the reversed sequence: a cut before step t becomes a cut after it."""
     cut_after = torch.zeros_like(resets)
     cut_after[:, :-1] = resets[:, 1:]
     return reverse(cut_after, lengths)

@@ -1,0 +1,36 @@
+"""Layers by paper: each file a declaration of choices, all under the contract of `layers.base`."""
+
+from resolvent.layers.base import Layer, Prepared, Rule, Timing
+from resolvent.layers.bidirectional import Bidirectional
+from resolvent.layers.dss import DSS
+from resolvent.layers.invariant import InvariantLayer
+from resolvent.layers.lru import LRU
+from resolvent.layers.lssl import LSSL
+from resolvent.layers.s4 import S4
+from resolvent.layers.s4d import S4D
+from resolvent.layers.s5 import S5
+from resolvent.layers.state import State, detach, load_state, save_state, select_rows
+
+ALL: dict[str, type[Layer]] = {layer.__name__: layer for layer in (S4D, DSS, S4, S5, LRU, LSSL)}
+"""Every registered layer by name; what is here is held to the contract by the tests."""
+
+__all__ = [
+    "ALL",
+    "DSS",
+    "LRU",
+    "LSSL",
+    "S4",
+    "S4D",
+    "S5",
+    "Bidirectional",
+    "InvariantLayer",
+    "Layer",
+    "Prepared",
+    "Rule",
+    "State",
+    "Timing",
+    "detach",
+    "load_state",
+    "save_state",
+    "select_rows",
+]
