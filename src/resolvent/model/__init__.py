@@ -1,0 +1,20 @@
+"""Whole models: input projection, blocks, pooling over time, and a head."""
+
+from resolvent.model.backbone import Backbone
+from resolvent.model.config import ModelConfig, build_model, find_layer
+from resolvent.model.folder import describe, load_model, save_model
+from resolvent.model.sequence import ModelState, SequenceModel
+from resolvent.model.streaming import Stream
+
+__all__ = [
+    "Backbone",
+    "ModelConfig",
+    "ModelState",
+    "SequenceModel",
+    "Stream",
+    "build_model",
+    "describe",
+    "find_layer",
+    "load_model",
+    "save_model",
+]

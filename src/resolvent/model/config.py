@@ -1,0 +1,132 @@
+"""A model as a value: what it is made of, in a form that a file can hold."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from resolvent import layers
+from resolvent.block import Block
+from resolvent.layers import Bidirectional, Layer
+from resolvent.model.backbone import Backbone
+from resolvent.model.sequence import SequenceModel
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A stack of equal blocks, and how it predicts.
+
+    Attributes:
+        layer: name of a layer in :data:`resolvent.layers.ALL`.
+        layer_options: the layer's own arguments by name (d_state, init, ...); numbers, strings,
+            booleans or sequences of these.
+        d_model: features.
+        n_layers: blocks.
+        bidirectional: a second layer a block that reads from right to left; no streaming then.
+        mix: nonlinearity and gate, one of :data:`resolvent.block.MIXES`.
+        norm: one of :data:`resolvent.block.NORMS`.
+        prenorm: norm before the layer, and once after the last block; else after each block.
+        dropout: probability, one mask a row and feature for all steps.
+        pool: features that the prediction is made from, one of :data:`resolvent.model.pool.POOLS`.
+    """
+
+    layer: str = "S5"
+    layer_options: Mapping[str, Any] = field(default_factory=dict)
+    d_model: int = 64
+    n_layers: int = 4
+    bidirectional: bool = False
+    mix: str = "half_glu1"
+    norm: str = "layer"
+    prenorm: bool = True
+    dropout: float = 0.0
+    pool: str = "mean"
+
+    def __post_init__(self) -> None:
+        options = {name: _as_tuple(value) for name, value in self.layer_options.items()}
+        object.__setattr__(self, "layer_options", options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON.
+
+        Raises:
+            TypeError: a layer option is an object that JSON cannot hold.
+        """
+        for name, value in self.layer_options.items():
+            try:
+                json.dumps(value)
+            except TypeError:
+                raise TypeError(
+                    f"layer_options[{name!r}]: {type(value).__name__} cannot be written to a file; "
+                    "use a name or numbers, or build the model by hand"
+                ) from None
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of :meth:`to_dict`; missing fields take their defaults.
+
+        Raises:
+            ValueError: a name is unknown.
+        """
+        known = [f.name for f in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: unknown; the fields are {', '.join(known)}")
+        return cls(**values)
+
+
+def build_model(config: ModelConfig, d_input: int, n_outputs: int) -> SequenceModel:
+    """A freshly initialised model, from torch's random generator.
+
+    Args:
+        config: what it is made of.
+        d_input: number of input channels.
+        n_outputs: number of classes, or of regression targets.
+
+    Raises:
+        ValueError: a name is unknown or a number out of range; the message lists what is known.
+    """
+    if config.n_layers < 1:
+        raise ValueError(f"n_layers: must be a positive integer, got {config.n_layers!r}")
+    blocks = [
+        Block(_make_layer(config), config.mix, config.norm, config.prenorm, config.dropout)
+        for _ in range(config.n_layers)
+    ]
+    backbone = Backbone(d_input, blocks, config.norm if config.prenorm else "none")
+    model = SequenceModel(backbone, n_outputs, config.pool)
+    model.config = config
+    return model
+
+
+def find_layer(name: str) -> type[Layer]:
+    """The layer class called ``name``.
+
+    Raises:
+        ValueError: there is none; the message lists the known names.
+    """
+    if name not in layers.ALL:
+        raise ValueError(f"layer: {name!r} is unknown; choose one of {', '.join(layers.ALL)}")
+    return layers.ALL[name]
+
+
+def _make_layer(config: ModelConfig) -> Layer | Bidirectional:
+    make = find_layer(config.layer)
+    known = [name for name in inspect.signature(make).parameters if name != "d_model"]
+    unknown = [name for name in config.layer_options if name not in known]
+    if unknown:
+        raise ValueError(
+            f"layer_options: {config.layer} does not take {', '.join(unknown)}; "
+            f"it takes {', '.join(known)}"
+        )
+    layer = make(config.d_model, **config.layer_options)
+    if config.bidirectional:
+        return Bidirectional(layer, make(config.d_model, **config.layer_options))
+    return layer
+
+
+def _as_tuple(value: Any) -> Any:
+    """Lists, as JSON gives them, to tuples, as layers take them."""
+    return tuple(_as_tuple(v) for v in value) if isinstance(value, (list, tuple)) else value

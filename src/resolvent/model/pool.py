@@ -1,0 +1,129 @@
+"""Pooling over time, causally: what a prediction is made from after every step.
+
+A pool keeps a state, so that the pooled features of a stream equal those of the whole sequence.
+Resets restart it: steps before a row's latest reset no longer count.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+PoolState = tuple[Tensor, ...]
+
+
+class Pool(ABC):
+    """Pools features y (b, l, d) that are 0 beyond a row's length; has no parameters."""
+
+    @abstractmethod
+    def initial_state(self, like: Tensor) -> PoolState:
+        """State before the first step, for rows like those of ``like`` (b, d)."""
+
+    @abstractmethod
+    def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
+        """One more step y (b, d): pooled (b, d), new state."""
+
+    @abstractmethod
+    def final(
+        self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, PoolState]:
+        """Pooled features (b, d) after each row's last step of y (b, l, d), new state."""
+
+    @abstractmethod
+    def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
+        """Pooled features (b, l, d) after every step of y (b, l, d)."""
+
+
+class Last(Pool):
+    """The features of the latest step; the state is that step's features (b, d)."""
+
+    def initial_state(self, like: Tensor) -> PoolState:
+        """Zeros."""
+        return (torch.zeros_like(like),)
+
+    def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
+        """The step itself."""
+        return y, (y,)
+
+    def final(
+        self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, PoolState]:
+        """The last real step of each row; a row without steps keeps what it had."""
+        steps = _steps(y, lengths)
+        padded = torch.cat([state[0][:, None], y], 1)
+        last = padded[torch.arange(len(y), device=y.device), steps]
+        return last, (last,)
+
+    def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
+        """The steps themselves."""
+        return y
+
+
+class Mean(Pool):
+    """The mean over all steps so far; the state is their sum (b, d) and their number (b,)."""
+
+    def initial_state(self, like: Tensor) -> PoolState:
+        """No steps."""
+        return torch.zeros_like(like), torch.zeros(len(like), dtype=torch.long, device=like.device)
+
+    def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
+        """The mean that includes y."""
+        total, count = state[0] + y, state[1] + 1
+        return total / count[:, None], (total, count)
+
+    def final(
+        self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, PoolState]:
+        """The mean over each row's real steps since its latest reset."""
+        (total, count), steps = state, _steps(y, lengths)
+        if resets is not None and y.shape[1]:
+            time = torch.arange(y.shape[1], device=y.device)
+            start = _latest_reset(resets & (time < steps[:, None]))[:, -1]
+            y = torch.where((time >= start[:, None])[..., None], y, torch.zeros_like(y))
+            carried = start < 0
+            total, count = total * carried[:, None], count * carried
+            steps = steps - start.clamp(min=0)
+        total, count = total + y.sum(1), count + steps
+        return total / count.clamp(min=1)[:, None], (total, count)
+
+    def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
+        """The means over the steps up to each one, since the latest reset before it."""
+        sums, count = y.cumsum(1), torch.arange(1, y.shape[1] + 1, device=y.device)
+        total, count = state[0][:, None] + sums, state[1][:, None] + count
+        if resets is not None and y.shape[1]:
+            start = _latest_reset(resets)
+            row = torch.arange(len(y), device=y.device)[:, None]
+            since = sums - pad(sums, (0, 0, 1, 0))[row, start.clamp(min=0)]
+            time = torch.arange(y.shape[1], device=y.device)
+            total = torch.where((start < 0)[..., None], total, since)
+            count = torch.where(start < 0, count, time - start + 1)
+        return total / count[..., None]
+
+
+POOLS: dict[str, type[Pool]] = {"mean": Mean, "last": Last}
+
+
+def make_pool(pool: str) -> Pool:
+    """The pool named ``pool``, one of ``POOLS``.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if pool not in POOLS:
+        raise ValueError(f"pool: {pool!r} is unknown; choose one of {', '.join(POOLS)}")
+    return POOLS[pool]()
+
+
+def _steps(y: Tensor, lengths: Tensor | None) -> Tensor:
+    if lengths is not None:
+        return lengths.long()
+    return torch.full((y.shape[0],), y.shape[1], device=y.device)
+
+
+def _latest_reset(resets: Tensor) -> Tensor:
+    """Index (b, l) of the latest reset at or before each step; -1 where there was none."""
+    time = torch.arange(resets.shape[1], device=resets.device)
+    return torch.where(resets, time, torch.full_like(time, -1)).cummax(1).values
