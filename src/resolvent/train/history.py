@@ -1,0 +1,32 @@
+"""What a run has measured: one row a validation. Best weights and early stopping follow from it."""
+
+import math
+
+from resolvent.train.metrics import LOWER_IS_BETTER
+
+
+def best_row(history: list[dict], metric: str | None) -> dict:
+    """The first row with the best `valid_<metric>`, ties broken by `valid_loss`.
+
+    Args:
+        history: At least one row. A number that is None or NaN loses to every other.
+        metric: None when nothing is validated: the last row.
+    """
+    if metric is None:
+        return history[-1]
+
+    def merit(row: dict, name: str) -> float:
+        value = row[f"valid_{name}"]
+        if value is None or math.isnan(value):
+            return -math.inf
+        return -value if name in LOWER_IS_BETTER else value
+
+    return max(history, key=lambda row: (merit(row, metric), merit(row, "loss")))
+
+
+def out_of_patience(history: list[dict], metric: str | None, patience: int | None) -> bool:
+    """Whether the last `patience` rows brought no improvement."""
+    if patience is None or not history:
+        return False
+    since_best = len(history) - 1 - history.index(best_row(history, metric))
+    return since_best >= patience
