@@ -89,7 +89,8 @@ class Layer(nn.Module, ABC):
         """Register parameter ``name`` with its optimiser rule; complex is stored as (..., 2)."""
         value = value.detach()
         real = torch.view_as_real(value) if value.is_complex() else value
-        self.register_parameter(name, nn.Parameter(real.to(torch.get_default_dtype()).clone()))
+        real = real.to(torch.get_default_dtype()).clone(memory_format=torch.contiguous_format)
+        self.register_parameter(name, nn.Parameter(real))
         self.rules[name] = Rule(max_lr, weight_decay)
 
     @abstractmethod
