@@ -1,0 +1,10 @@
+"""Fast twins of the recurrences, for CPUs: native kernels behind `torch.library` ops, with PyTorch as the other path.
+
+Every op can be called alone, has gradients, and works under `torch.compile` and `torch.export`. `status()` tells what runs
+here and why; `RESOLVENT_KERNELS` forces a choice (see `resolvent.kernels.backend`).
+"""
+
+from resolvent.kernels.backend import OpStatus, status, using
+from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
+
+__all__ = ["OpStatus", "diagonal_scan", "diagonal_ssm", "status", "using"]

@@ -1,0 +1,73 @@
+// Arguments of the diagonal kernels. Arrays are contiguous, in the order their shape names; complex numbers are interleaved
+// (re, im). A null pointer stands for "not given". b batch, l length, m feature, n mode.
+#pragma once
+
+#include "vector.hpp"
+
+namespace resolvent {
+
+// What may interrupt the recurrence of a row.
+struct Rows {
+  const bool* resets;    // (b, l): the state is dropped before this step
+  const index* lengths;  // (b,): steps from here on are padding
+
+  index stop(index row, index length) const {
+    if (!lengths) return length;
+    return lengths[row] < 0 ? 0 : lengths[row] < length ? lengths[row] : length;
+  }
+};
+
+struct ScanSize {
+  index b, l, n;
+  index a_row, a_step;  // distance, in modes, between the coefficients of two rows and of two steps: 0 where they are shared
+  int threads;
+};
+
+template <class Real>
+struct ScanForward {
+  const Real *a, *x, *h0;
+  Rows rows;
+  Real *h, *h_last;
+};
+
+template <class Real>
+struct ScanBackward {
+  const Real *a, *h, *h0;
+  Rows rows;
+  const Real *gh, *gh_last;
+  Real *ga, *gx, *gh0;  // ga is (b, l, n), or (b, n) where a is shared by all steps
+};
+
+struct SsmSize {
+  index b, l, m, n;
+  int threads;
+};
+
+template <class Real>
+struct SsmForward {
+  const Real *a, *b, *c, *u, *h0;
+  Rows rows;
+  Real *y, *h_last, *checkpoints;
+};
+
+template <class Real>
+struct SsmBackward {
+  const Real *a, *b, *c, *u, *h0;
+  Rows rows;
+  const Real *checkpoints, *gy, *gh_last;
+  Real *ga, *gb, *gc, *gu, *gh0;
+};
+
+template <class Real, bool is_complex>
+void diagonal_scan_forward(const ScanSize&, const ScanForward<Real>&);
+template <class Real, bool is_complex>
+void diagonal_scan_backward(const ScanSize&, const ScanBackward<Real>&);
+template <class Real, bool is_complex>
+void diagonal_ssm_forward(const SsmSize&, const SsmForward<Real>&);
+template <class Real, bool is_complex>
+void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
+
+// Steps between two states that diagonal_ssm_forward keeps for the backward pass.
+inline constexpr index kBlock = 64;
+
+}  // namespace resolvent
