@@ -21,13 +21,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from resolvent.discretize import Rule
 from resolvent.structure import Dense, Structure, functional_to_real, to_real
+
+
+class _once:  # noqa: N801
+    """A property computed at its first use: functools.cached_property without the lock of Python 3.11,
+    which torch.compile cannot enter."""
+
+    def __init__(self, compute: Callable[[Any], Any]):
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        """Compute, and store under the same name, where the next access finds it first."""
+        value = self.compute(owner)
+        object.__setattr__(owner, self.compute.__name__, value)
+        return value
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Sampled:
     rule: Rule
     dt: Tensor
 
-    @cached_property
+    @_once
     def pair(self) -> tuple[Structure, Tensor]:
         """The discrete (A, B)."""
         B = self.continuous.B if self.continuous.mimo else self.continuous.B[..., None]
@@ -103,7 +117,7 @@ class Discrete:
         """Discrete input map, in the coordinates of A."""
         return self.transition.pair[1]
 
-    @cached_property
+    @_once
     def C(self) -> Tensor:
         """Output map, in the coordinates of A."""
         if self.output.is_complex() and not self.A.dtype.is_complex:

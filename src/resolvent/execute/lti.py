@@ -73,8 +73,9 @@ def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
     while h.shape[1] > 1:
         h = h[:, 1::2] + square.apply(h[:, ::2])
         square = square.compose(square)
-    steps = torch.full((b,), length, device=u.device) if lengths is None else lengths
-    return h[:, 0] + power_apply(system.A, h0, steps)
+    if lengths is None:
+        return h[:, 0] + power(system.A, length).apply(h0)
+    return h[:, 0] + power_apply(system.A, h0, lengths, length)
 
 
 def fold_tiles(system: Invariant, u: Tensor) -> Tensor:

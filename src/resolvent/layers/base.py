@@ -176,7 +176,7 @@ class Layer(nn.Module, ABC):
             h0,
             resets=timing.resets,
             lengths=timing.lengths,
-            execution=self.execution,
+            execution=self.execution if prepared.x.shape[1] > 1 else "auto",
         )
         return y, pack(h)
 

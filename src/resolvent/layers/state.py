@@ -68,7 +68,8 @@ def load_state(path: str | Path, like: Any) -> Any:
 
 def pack(h: Tensor) -> Tensor:
     """A recurrent state as real numbers: conjugate halves become (..., 2)."""
-    return torch.view_as_real(h) if h.is_complex() else h
+    # not view_as_real, whose gradient fails on an empty batch
+    return torch.stack([h.real, h.imag], -1) if h.is_complex() else h
 
 
 def unpack(h: Tensor, dtype: torch.dtype) -> Tensor:

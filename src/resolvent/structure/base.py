@@ -13,8 +13,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
-from functools import singledispatch
-from typing import ClassVar, Self
+from functools import update_wrapper
+from typing import Any, ClassVar, Self, get_type_hints
 
 import torch
 from torch import Tensor
@@ -70,25 +70,46 @@ class Structure(ABC):
         return type(self)(**{k: f(v) if isinstance(v, Tensor) else v for k, v in values.items()})
 
 
-@singledispatch
+class generic:  # noqa: N801
+    """A function with a body of its own for each structure, chosen by the type of ``A``.
+
+    As `functools.singledispatch`, whose cache of abstract classes torch.compile cannot trace.
+    """
+
+    def __init__(self, default: Callable[..., Any]):
+        self.default = default
+        self.bodies: dict[type, Callable[..., Any]] = {}
+        update_wrapper(self, default)
+
+    def register(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        """Add the body for the type that annotates its argument ``A``."""
+        self.bodies[get_type_hints(body)["A"]] = body
+        return body
+
+    def __call__(self, A: Structure, *args: Any) -> Any:
+        """Run the body of A's type."""
+        return self.bodies.get(type(A), self.default)(A, *args)
+
+
+@generic
 def exponential(A: Structure) -> Structure:
     """Matrix exponential e^A."""
     raise TypeError(f"exponential is not defined for {type(A).__name__}")
 
 
-@singledispatch
+@generic
 def phi1(A: Structure) -> Structure:
     """phi1(A) = A^-1 (e^A - I), with its limit I at A = 0 (Hochbruck & Ostermann 2010)."""
     raise TypeError(f"phi1 is not defined for {type(A).__name__}")
 
 
-@singledispatch
+@generic
 def resolvent(A: Structure, s: float) -> Structure:
     """The resolvent (s I - A)^-1 at a real point s, as a structure."""
     raise TypeError(f"resolvent is not defined for {type(A).__name__}")
 
 
-@singledispatch
+@generic
 def shifted_solve(A: Structure, s: Tensor, v: Tensor) -> Tensor:
     """Solution x of (s I - A) x = v at complex points s.
 

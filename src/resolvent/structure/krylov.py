@@ -28,14 +28,11 @@ def power(A: Structure, k: int) -> Structure:
     return result
 
 
-def power_apply(A: Structure, h: Tensor, k: Tensor) -> Tensor:
-    """A^k h with one exponent a row: h (b, m, n, p), k (b,) integers >= 0."""
-    square, remaining = A, k
-    for _ in range(int(k.max()).bit_length() if k.numel() else 0):
-        odd = (remaining & 1).bool()[:, None, None, None]
-        h = torch.where(odd, square.apply(h), h)
-        remaining = remaining >> 1
-        square = square.compose(square)
+def power_apply(A: Structure, h: Tensor, k: Tensor, most: int) -> Tensor:
+    """A^k h with one exponent a row: h (b, m, n, p), k (b,) integers in 0 .. most."""
+    for bit in range(most.bit_length()):
+        A = A if bit == 0 else A.compose(A)
+        h = torch.where(((k >> bit) & 1).bool()[:, None, None, None], A.apply(h), h)
     return h
 
 
