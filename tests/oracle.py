@@ -43,7 +43,7 @@ def simulate(A, B, C, D, u, h0=None, *, resets=None, lengths=None, mimo=False):
 
 
 def impulse_response(A, B, C, length):
-    """Kernel C A^k B for k = 0 .. length - 1, one head: (N, N), (N, p), (q, N) -> (q, p, length)."""
+    """Kernel C A^k B, k < length, of one head: (N, N), (N, p), (q, N) -> (q, p, length)."""
     out, X = np.zeros((C.shape[0], B.shape[1], length)), B
     for k in range(length):
         out[..., k] = C @ X
@@ -52,7 +52,7 @@ def impulse_response(A, B, C, length):
 
 
 def discretise(rule, A, B, dt):
-    """One head's discrete pair: A (N, N), B (N, p), and dt a number or one step size a state (N,)."""
+    """One head's discrete pair: A (N, N), B (N, p), dt a number or one step size a state (N,)."""
     n = len(A)
     step = np.diag(np.broadcast_to(np.asarray(dt, dtype=np.float64), (n,)))
     X, Y, eye = step @ A, step @ B, np.eye(n)
@@ -109,7 +109,7 @@ def real_dplr(half, P, Q):
 
 
 def real_input(B):
-    """Real columns [Re B, Im B] of an input map stored in halves (n, p); the state is [Re h, Im h]."""
+    """Real columns [Re B, Im B] of an input map stored in halves (n, p)."""
     return np.concatenate([B.real, B.imag])
 
 

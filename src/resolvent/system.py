@@ -29,9 +29,11 @@ from resolvent.discretize import Rule
 from resolvent.structure import Dense, Structure, functional_to_real, to_real
 
 
-class _once:  # noqa: N801
-    """A property computed at its first use: functools.cached_property without the lock of Python 3.11,
-    which torch.compile cannot enter."""
+class _once:
+    """A property computed at its first use.
+
+    As functools.cached_property, but without the lock of Python 3.11: torch.compile cannot enter it.
+    """
 
     def __init__(self, compute: Callable[[Any], Any]):
         self.compute = compute

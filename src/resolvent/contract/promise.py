@@ -1,4 +1,4 @@
-"""What a promise is: a sentence, the shapes it is tried at, and a function that measures an error."""
+"""What a promise is: a sentence, the shapes it is tried at, a function that measures an error."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def promise(
 
 
 def difference(actual: Any, expected: Any) -> float:
-    """Largest relative difference between two nests of tensors; infinite where either is not finite.
+    """Largest relative difference of two nests of tensors; infinite where either is not finite.
 
     Raises:
         ValueError: the nests hold different numbers of tensors, or tensors of different shapes.

@@ -83,7 +83,7 @@ def packed_is_separate(subject: Subject, b: int, length: int) -> float:
 
 @promise(VALUE)
 def padded_is_separate(subject: Subject, b: int, length: int) -> float:
-    """Right padding, even NaN, leaks into no output, no state and no gradient; padded outputs are 0."""
+    """Right padding, even NaN, leaks into no output, state or gradient; padded outputs are 0."""
     need(subject, "lengths")
     lengths = subject.timing(b, length).lengths
     assert lengths is not None
@@ -110,7 +110,7 @@ def padded_is_separate(subject: Subject, b: int, length: int) -> float:
 
 @promise(VALUE, ((3, 7), (1, 1), (2, 130), (2, 600)))
 def everything_at_once(subject: Subject, b: int, length: int) -> float:
-    """A carried state, uneven steps dt, resets and lengths together give what the loop of step gives."""
+    """A carried state, uneven dt, resets and lengths together give what the loop of step gives."""
     need_step(subject)
     need(subject, "dt", "resets", "lengths")
     u, state, timing = subject.inputs(b, length), subject.state(b), subject.timing(b, length)

@@ -80,7 +80,7 @@ class Subject:
         return torch.randn(b, length, self.d_model, generator=self.random(salt)).double()
 
     def timing(self, b: int, length: int) -> Timing:
-        """Random timing of all three kinds; the first row has length 0 unless it is the only one."""
+        """Random timing of all three kinds; the first row has length 0 unless it is alone."""
         g = self.random(1)
         dt = torch.rand(b, length, generator=g).double() * 1.5 + 0.25
         resets = torch.rand(b, length, generator=g) < 0.2

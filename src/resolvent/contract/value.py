@@ -1,4 +1,4 @@
-"""Promises about what is computed: outputs and kernels against dense matrices, and what dt means."""
+"""Promises about what is computed: outputs and kernels of dense matrices, and what dt means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Matrices = tuple[Tensor, Tensor, Tensor, Tensor]
 
 def _invariant(subject: Subject) -> Invariant:
     if not hasattr(subject.layer, "kernel") or not hasattr(subject.layer, "system"):
-        raise NotApplicable("the layer has no kernel(length) and system(), so it may vary with time")
+        raise NotApplicable("the layer has no kernel(length) or no system(): it may vary")
     return subject.layer.system()
 
 
@@ -32,7 +32,7 @@ def _impulse(matrices: Matrices, length: int) -> Tensor:
 
 
 def _simulate(matrices: Matrices, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs (b, l, d) and last state (b, m, N) of dense systems on u (b, l, d), dealt to heads."""
+    """Outputs (b, l, d) and last state (b, m, N) of dense systems, u (b, l, d) dealt to heads."""
     A, B, C, D = matrices
     x = u.unflatten(-1, tuple(D.shape))
     h = u.new_zeros(u.shape[0], *A.shape[-3:-2], A.shape[-1])

@@ -70,7 +70,7 @@ class Structure(ABC):
         return type(self)(**{k: f(v) if isinstance(v, Tensor) else v for k, v in values.items()})
 
 
-class generic:  # noqa: N801
+class generic:
     """A function with a body of its own for each structure, chosen by the type of ``A``.
 
     As `functools.singledispatch`, whose cache of abstract classes torch.compile cannot trace.
