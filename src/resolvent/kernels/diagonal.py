@@ -9,7 +9,14 @@ from torch import Tensor
 
 from resolvent.kernels import diagonal_ops as _ops  # noqa: F401  (registers torch.ops.resolvent)
 
-_STATE_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+_PRECISION = {  # of a state that the dtype enters
+    torch.float16: (torch.float32, torch.complex64),
+    torch.bfloat16: (torch.float32, torch.complex64),
+    torch.float32: (torch.float32, torch.complex64),
+    torch.complex64: (torch.float32, torch.complex64),
+    torch.float64: (torch.float64, torch.complex128),
+    torch.complex128: (torch.float64, torch.complex128),
+}
 
 
 def scan_reference(
@@ -77,7 +84,7 @@ def diagonal_scan(
     Raises:
         ValueError: Shapes that do not fit, or a dtype that is not a number of 16, 32 or 64 bits.
     """
-    dtype = _state_dtype(a, x, *(() if h0 is None else (h0,)))
+    _, dtype = _common_dtypes(a, x, h0)
     if x.dim() != 3:
         raise ValueError(f"x has shape {tuple(x.shape)}: expected (b, l, n); add the missing axes.")
     b, l, n = x.shape
@@ -119,7 +126,7 @@ def diagonal_ssm(
     Raises:
         ValueError: Shapes that do not fit, a complex u, or a dtype that is not a number of 16, 32 or 64 bits.
     """
-    dtype = _state_dtype(a, b, c, u, *(() if h0 is None else (h0,)))
+    real, dtype = _common_dtypes(a, b, c, u, h0)
     if u.dim() != 3 or u.is_complex():
         raise ValueError(f"u has shape {tuple(u.shape)}, dtype {u.dtype}: expected real (b, l, m).")
     if a.dim() != 2 or a.shape[0] != u.shape[2]:
@@ -133,7 +140,7 @@ def diagonal_ssm(
             )
     _check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
     a, b, c, h0 = _cast(a, dtype), _cast(b, dtype), _cast(c, dtype), _cast(h0, dtype)
-    u = _cast(u, dtype.to_real())
+    u = _cast(u, real)
     keep = torch.is_grad_enabled() and any(
         x is not None and x.requires_grad for x in (a, b, c, u, h0)
     )
@@ -145,19 +152,18 @@ def _cast(x: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return x if x is None or x.dtype == dtype else x.to(dtype)
 
 
-def _state_dtype(*tensors: Tensor) -> torch.dtype:
-    """The common dtype; at least float32."""
-    dtype = tensors[0].dtype
-    for x in tensors[1:]:
-        if x.dtype != dtype:
-            dtype = torch.promote_types(dtype, x.dtype)
-    if dtype in (torch.float16, torch.bfloat16):
-        return torch.float32
-    if dtype not in _STATE_DTYPES:
-        raise ValueError(
-            f"the tensors' common dtype is {dtype}: expected one of {_STATE_DTYPES}; convert them."
-        )
-    return dtype
+def _common_dtypes(*tensors: Tensor | None) -> tuple[torch.dtype, torch.dtype]:
+    """The dtypes of real numbers and of states that hold all of these tensors."""
+    real, state, is_complex = torch.float32, torch.complex64, False
+    for x in tensors:
+        if x is None:
+            continue
+        if x.dtype not in _PRECISION:
+            raise ValueError(f"a tensor has dtype {x.dtype}: expected one of {tuple(_PRECISION)}.")
+        if _PRECISION[x.dtype][0] == torch.float64:
+            real, state = torch.float64, torch.complex128
+        is_complex = is_complex or x.is_complex()
+    return real, state if is_complex else real
 
 
 def _check_broadcast(a: Tensor, x: Tensor) -> None:

@@ -153,6 +153,8 @@ def _ssm_backward(
         gh_last = a.new_zeros(rows, m, n) if gh_last is None else gh_last
         grads = diagonal_torch.ssm_backward(a, b, c, u, h0, resets, lengths, gy, gh_last)
         return tuple(x.contiguous() for x in grads)
+    if checkpoints.shape != _kept(u, a, True):  # the forward pass did not expect to be differentiated
+        checkpoints = _ssm(a, b, c, u, h0, resets, lengths, True)[2]
     a, b, c, u, h0, checkpoints, gy, gh_last = _contiguous(a, b, c, u, h0, checkpoints, gy, gh_last)
     resets, lengths = _row_marks(resets, lengths)
     ga, gb, gc, gh0 = (a.new_empty(rows, m, n) for _ in range(4))
