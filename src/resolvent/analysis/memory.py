@@ -12,6 +12,9 @@ from resolvent.system import Invariant
 DOUBLINGS = 60
 """Most doublings of the number of steps: a kernel still alive after 2^60 steps does not decay."""
 
+BUDGET = 1 << 18
+"""Numbers in the Gramians of the heads that are worked on at once; their powers are as large."""
+
 
 @torch.no_grad()
 def memory_length(system: Invariant, fraction: float = 0.99) -> Tensor:
@@ -44,7 +47,7 @@ def memory_length(system: Invariant, fraction: float = 0.99) -> Tensor:
     if not 0 < fraction < 1:
         raise ValueError(f"fraction: must lie strictly between 0 and 1, got {fraction}")
     A, B, C = _whole(in_double(system))
-    size = max(1, (1 << 20) // A.n**2)
+    size = max(1, BUDGET // A.n**2)
     heads = torch.arange(B.shape[0], device=B.device).split(size)
     lengths = [_memory(A.map(lambda x, h=h: x[h]), B[h], C[h], fraction) for h in heads]
     length = torch.cat(lengths)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from resolvent.system import Continuous, Discrete, Sampled
 
-System = TypeVar("System", Continuous, Discrete)
+System = TypeVar("System", bound=Continuous | Discrete)
 
 
 def double(x: Tensor) -> Tensor:

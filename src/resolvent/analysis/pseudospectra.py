@@ -69,7 +69,7 @@ def pseudospectrum(
     real, imag = grid if grid is not None else window(spectrum, points)
     real, imag = real.double(), imag.double()
     s = torch.complex(real[None, :].expand(len(imag), -1), imag[:, None].expand(-1, len(real)))
-    T, _ = schur(M.cpu().numpy(), output="complex")
+    T = schur(M.cpu().numpy(), output="complex")[0]
     floor = torch.finfo(torch.float64).eps * float(torch.linalg.matrix_norm(M, 2))
     sigma = _inverse_lanczos(torch.from_numpy(T).to(s), s.reshape(-1), floor)
     return Pseudospectrum(real, imag, sigma.view(s.shape), spectrum, floor)
@@ -93,33 +93,31 @@ def _inverse_lanczos(T: Tensor, s: Tensor, floor: float) -> Tensor:
 
     A point is done when its value settles, or is below the floor and thus a rounding error.
     """
-    n = len(T)
-    sigma = torch.zeros(s.shape, dtype=torch.float64, device=s.device)
-    if n <= 2:
-        return least_singular_value(T, s)
-    open_points = torch.arange(len(s), device=s.device)
+    n, eps = len(T), torch.finfo(torch.float64).eps
+    sigma, done = s.new_zeros(len(s), dtype=torch.float64), torch.zeros_like(s, dtype=torch.bool)
+    H = sigma.new_zeros(len(s), STEPS + 1, STEPS + 1)
     generator = torch.Generator().manual_seed(0)
     q = torch.randn(n, 1, dtype=T.dtype, generator=generator).to(T.device).expand(n, len(s))
-    q = q / q.norm(dim=0)
-    before, beta = torch.zeros_like(q), torch.zeros_like(sigma)
-    H = torch.zeros(len(s), STEPS + 1, STEPS + 1, dtype=torch.float64, device=s.device)
-    for k in range(min(n, STEPS)):
-        z = s[open_points]
-        v = _solve(T, z, _solve_adjoint(T, z, q)) - beta * before
+    q, before, beta = q / q.norm(dim=0), torch.zeros_like(q), torch.zeros_like(sigma)
+    at = torch.arange(len(s), device=s.device)  # the points still at work
+    for k in range(STEPS):
+        v = _solve(T, s[at], _solve_adjoint(T, s[at], q)) - beta * before
         alpha = (q.conj() * v).sum(0).real
         v = v - alpha * q
         beta = v.norm(dim=0)
         H[:, k, k], H[:, k, k + 1], H[:, k + 1, k] = alpha, beta, beta
-        ritz = torch.linalg.eigvalsh(H[:, : k + 1, : k + 1])[:, -1]
-        estimate = ritz.clamp(min=0).rsqrt()
-        settled = (estimate - sigma[open_points]).abs() <= TOLERANCE * estimate
-        sigma[open_points] = estimate
-        left = ~settled & (estimate > floor)
-        before, q = q[:, left], (v / beta)[:, left]
-        beta, H, open_points = beta[left], H[left], open_points[left]
-        if not len(open_points):
-            return sigma
-    sigma[open_points] = least_singular_value(T, s[open_points])
+        sound = torch.isfinite(alpha) & torch.isfinite(beta)
+        ritz = torch.linalg.eigvalsh(H[:, : k + 1, : k + 1] * sound[:, None, None])[:, -1]
+        estimate = ritz.rsqrt()
+        settled = (estimate - sigma[at]).abs() <= TOLERANCE * estimate
+        exact = beta <= n * eps * ritz  # the Krylov space is invariant
+        settled = sound & (settled | exact | (estimate < floor))
+        sigma[at], done[at] = estimate, settled
+        left = sound & ~settled
+        q, before, beta, H, at = (v / beta)[:, left], q[:, left], beta[left], H[left], at[left]
+        if not len(at):
+            break
+    sigma[~done] = least_singular_value(T, s[~done])
     return sigma
 
 

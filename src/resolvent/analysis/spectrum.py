@@ -65,7 +65,7 @@ def resolvent_norm(A: Matrix, s: Tensor | complex) -> Tensor:
         M = matrix(A)
         size = max(1, BUDGET // M.numel())
         distance = torch.cat([least_singular_value(M, part) for part in flat.split(size)], -1)
-    return 1 / distance.reshape(*distance.shape[:-1], *points.shape)
+    return 1 / distance.reshape(distance.shape[:-1] + points.shape)
 
 
 def least_singular_value(M: Tensor, s: Tensor) -> Tensor:
