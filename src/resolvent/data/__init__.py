@@ -1,7 +1,9 @@
 """Data: read series from files, by name, or made up; split, preprocess and batch them."""
 
 from resolvent.data.catalogue import NAMED, NamedSeries, named
+from resolvent.data.columns import Columns
 from resolvent.data.errors import DataError
+from resolvent.data.formats.table import from_frame
 from resolvent.data.labels import LabelEncoding
 from resolvent.data.loader import Batch, BucketSampler, SeriesDataset, collate, make_loader
 from resolvent.data.missing import Missing
@@ -15,6 +17,7 @@ __all__ = [
     "NAMED",
     "Batch",
     "BucketSampler",
+    "Columns",
     "DataError",
     "LabelEncoding",
     "Missing",
@@ -24,6 +27,7 @@ __all__ = [
     "SeriesSet",
     "Standardise",
     "collate",
+    "from_frame",
     "fsdd",
     "make_loader",
     "named",

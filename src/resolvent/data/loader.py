@@ -33,7 +33,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with every tensor on `device`."""
-        return Batch(*(None if part is None else part.to(device) for part in self))
+        y = None if self.y is None else self.y.to(device)
+        return Batch(self.x.to(device), self.lengths.to(device), y, self.index.to(device))
 
 
 class SeriesDataset(Dataset):

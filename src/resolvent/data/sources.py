@@ -86,9 +86,9 @@ def digits(package: Path, split: Split) -> SeriesSet:
     del package  # scikit-learn is a dependency and has a loader of its own
     from sklearn.datasets import load_digits
 
-    content = load_digits()
-    pixels = content.data[:, :, None] / 16.0
-    everything = SeriesSet(list(pixels), content.target, name="digits", channel_names=("pixel",))
+    pixels, y = load_digits(return_X_y=True)
+    pixels = np.asarray(pixels)[:, :, None] / 16.0
+    everything = SeriesSet(list(pixels), np.asarray(y), name="digits", channel_names=("pixel",))
     return take(everything, np.arange(len(pixels)) >= len(pixels) - 360, split)
 
 

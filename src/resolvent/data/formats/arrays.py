@@ -29,12 +29,15 @@ def parse_npy(data: bytes) -> SeriesSet:
 def parse_npz(data: bytes) -> SeriesSet:
     """Parse a `.npz` file with the keys named above. Raises DataError."""
     with decoding("an .npz archive", REMEDY), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        unknown = sorted(set(members) - set(KEYS))
-        if "X" not in members or unknown:
-            found = f"key {show(unknown[0])}" if unknown else "no key 'X'"
-            raise DataError(f"found {found}; expected X and, if any, {', '.join(KEYS[1:])}")
-        found = {key: _array(_member(archive, info), key) for key, info in members.items()}
+        members = {
+            info.filename.removesuffix(".npy"): archive.open(info).read(info.file_size)
+            for info in archive.infolist()
+        }
+    unknown = sorted(set(members) - set(KEYS))
+    if "X" not in members or unknown:
+        what = f"key {show(unknown[0])}" if unknown else "no key 'X'"
+        raise DataError(f"found {what}; expected X and, if any, {', '.join(KEYS[1:])}")
+    found = {key: _array(member, key) for key, member in members.items()}
     rate = found.get("sampling_rate")
     if rate is not None and (rate.size != 1 or rate.dtype.kind not in "iuf"):
         raise DataError(f"sampling_rate: found shape {rate.shape}; expected one number")
@@ -48,16 +51,10 @@ def parse_npz(data: bytes) -> SeriesSet:
     )
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Unpack one member, never more than its directory entry promises."""
-    with archive.open(info) as stream:
-        return stream.read(info.file_size)
-
-
 def _array(data: bytes, key: str) -> np.ndarray:
     """Decode one `.npy` payload after holding its declared size to the bytes that are there."""
+    stream = io.BytesIO(data)
     with decoding("a NumPy array", REMEDY):
-        stream = io.BytesIO(data)
         version = np.lib.format.read_magic(stream)
         header: Any = (
             np.lib.format.read_array_header_1_0
@@ -65,18 +62,19 @@ def _array(data: bytes, key: str) -> np.ndarray:
             else np.lib.format.read_array_header_2_0
         )
         shape, _, dtype = header(stream)
-        if dtype.hasobject:
-            raise DataError(
-                f"{key}: found Python objects; expected plain numbers or strings, for pickles are "
-                "never loaded; save unequal lengths end to end with a lengths array"
-            )
-        promised, present = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
-        if min(shape, default=0) < 0 or promised != present:
-            raise DataError(
-                f"{key}: found {present} bytes for shape {shape} of {dtype}; expected {promised}; "
-                "the file is damaged, write it again"
-            )
-        stream.seek(0)
+    if dtype.hasobject:
+        raise DataError(
+            f"{key}: found Python objects; expected plain numbers or strings: pickles are never "
+            "loaded; save unequal lengths end to end with a lengths array"
+        )
+    promised, present = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
+    if min(shape, default=0) < 0 or promised != present:
+        raise DataError(
+            f"{key}: found {present} bytes for shape {show(shape)} of {show(str(dtype))}; expected "
+            f"{show(promised)}; the file is damaged, write it again"
+        )
+    stream.seek(0)
+    with decoding("a NumPy array", REMEDY):
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 

@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 
 from resolvent.data.errors import DataError, show
+from resolvent.data.formats.stamps import sortable
 from resolvent.data.series import LONGEST_LABEL, SeriesSet, as_series
 
 PAIR = re.compile(r"\(([^(),]+),([^(),]*)\)")
@@ -180,34 +181,16 @@ def _stamped_channels(fields: list[str], where: str) -> list[np.ndarray]:
         pairs = PAIR.findall(text)
         if not pairs or PAIR.sub("", text).strip(", \t"):
             raise DataError(f"{here}: found {show(text)}; expected '(stamp,value)' pairs")
-        stamps = _stamps([stamp.strip() for stamp, _ in pairs], here)
+        stamps = sortable([stamp for stamp, _ in pairs], here)
         if first is None:
             first = stamps
         elif not np.array_equal(first, stamps):
             raise DataError(f"{here}: found other time stamps than in channel 0; expected the same")
         order = np.argsort(stamps, kind="stable")
-        if (np.diff(stamps[order]).astype(np.float64) == 0).any():
+        if (stamps[order][1:] == stamps[order][:-1]).any():
             raise DataError(f"{here}: found a time stamp twice; expected each once; drop one")
         rows.append(_numbers([value for _, value in pairs], here)[order])
     return rows
-
-
-def _stamps(texts: list[str], where: str) -> np.ndarray:
-    """Return sortable time stamps: numbers, or ISO 8601 dates."""
-    try:
-        stamps = np.array([float(text) for text in texts])
-    except ValueError:
-        try:
-            return np.array(texts, dtype="datetime64[us]")
-        except (ValueError, OverflowError) as error:
-            raise DataError(
-                f"{where}: found time stamp {show(texts[0])}; expected numbers or ISO 8601 dates"
-            ) from error
-    if not np.isfinite(stamps).all():
-        raise DataError(
-            f"{where}: found a time stamp that is not finite; expected numbers or dates"
-        )
-    return stamps
 
 
 def _numbers(tokens: list[str], where: str) -> np.ndarray:
@@ -243,8 +226,8 @@ def _label(text: str, header: Header, where: str) -> str | float:
             if same(known) == same(text):
                 return known
     raise DataError(
-        f"{where}: found label {show(text)} at the end; expected one of the {len(header.classes)} classes of "
-        "@classLabel; correct the label or add it there"
+        f"{where}: found label {show(text)} at the end; expected one of the {len(header.classes)} "
+        "classes of @classLabel; correct the label or add it there"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import string
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,7 @@ def decode(data: bytes) -> tuple[int, np.ndarray]:
     """
     if not data:
         raise DataError("found an empty file; expected sound; leave it out")
+    _refuse_cut(data)
     with decoding("a WAV file", REMEDY):
         rate, samples = wavfile.read(io.BytesIO(data))
     if samples.ndim == 1:
@@ -102,6 +104,20 @@ def decode(data: bytes) -> tuple[int, np.ndarray]:
     elif kind == "i":
         samples = samples / 2.0 ** (bits - 1)
     return rate, as_series(samples, "samples")
+
+
+def _refuse_cut(data: bytes) -> None:
+    """Hold the declared size of each RIFF chunk to the bytes that are there."""
+    place = 12
+    while data[:4] == b"RIFF" and place + 8 <= len(data):
+        (size,) = struct.unpack_from("<I", data, place + 4)
+        place += 8
+        if size > len(data) - place:
+            raise DataError(
+                f"found a chunk of {len(data) - place} bytes; expected {size}; the file is cut off "
+                "or damaged, copy it again"
+            )
+        place += size + size % 2
 
 
 def _folder_label(file: Path, folder: Path) -> str:
@@ -139,7 +155,7 @@ def _match(expression: re.Pattern[str], pattern: str, name: str) -> dict[str, st
     found = expression.fullmatch(name)
     if found is None:
         raise DataError(
-            f"{show(name)}: found a name unlike the pattern {show(pattern)}; expected all to match; "
-            "move the file away or change the pattern"
+            f"{show(name)}: found a name unlike the pattern {show(pattern)}; expected all to "
+            "match; move the file away or change the pattern"
         )
     return {key: value for key, value in found.groupdict().items() if key != "index"}
