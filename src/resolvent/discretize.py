@@ -47,7 +47,8 @@ def backward_euler(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tens
 
 def dirac(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
     """Input as an impulse at the end of a step: Abar = e^(dt A), Bbar = B (LRU, event streams)."""
-    return _pair(exponential(A.affine(dt, 0.0)), B)
+    lead = torch.broadcast_shapes(dt.shape[:-1], B.shape[:-2])
+    return _pair(exponential(A.affine(dt, 0.0)), B.expand(*lead, *B.shape[-2:]))
 
 
 def mixed(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:

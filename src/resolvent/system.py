@@ -32,7 +32,7 @@ from resolvent.structure import Dense, Structure, functional_to_real, to_real
 class _once:
     """A property computed at its first use.
 
-    As functools.cached_property, but without the lock of Python 3.11: torch.compile cannot enter it.
+    As functools.cached_property without the lock of Python 3.11, which torch.compile cannot enter.
     """
 
     def __init__(self, compute: Callable[[Any], Any]):
