@@ -59,7 +59,3 @@ class Display:
             highlight=False,
             soft_wrap=True,
         )
-
-    def note(self, text: str) -> None:
-        """A sentence about the run."""
-        self._console.print(text, highlight=False, soft_wrap=True)
