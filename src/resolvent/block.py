@@ -3,8 +3,8 @@
     prenorm     y = u + mix(layer(norm(u)))
     postnorm    y = norm(u + mix(layer(u)))
 
-The layers are linear over time; what mixes the features nonlinearly is the ``mix``. With the layer's
-output y, g = GELU(y), and sigma the logistic function:
+The layers are linear over time; what mixes the features nonlinearly is the ``mix``. With y the
+output of the layer, g = GELU(y), and sigma the logistic function:
 
     none        y
     gelu        g

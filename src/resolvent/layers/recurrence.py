@@ -3,6 +3,9 @@
 What streams and what is exported: the discrete matrices are constants, no tensor is complex, and a
 step is a handful of operations. States are those of the layer itself, so a sequence may be read in
 parallel by the layer and continued here.
+
+Inside a step the state of a head is one vector of N real numbers; of a complex structure, the real
+and imaginary parts in turn, as they lie in the layer's own state.
 """
 
 from __future__ import annotations
@@ -13,12 +16,14 @@ from torch import Tensor, nn
 from resolvent.layers.base import Layer
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.state import State
-from resolvent.structure import Diagonal
+from resolvent.structure import DPLR, Diagonal
 from resolvent.system import Invariant
 
 
 class Recurrence(nn.Module):
     """The step of a layer as a module of its own; later changes of the layer do not reach it.
+
+    A step costs O(n) for diagonal systems, O(n r) for diagonal plus rank r, O(n^2) for others.
 
     Args:
         layer: a layer whose system does not depend on the input.
@@ -29,7 +34,12 @@ class Recurrence(nn.Module):
     """
 
     causal = True
+    B: Tensor
+    C: Tensor
+    D: Tensor
+    zero: Tensor
 
+    @torch.no_grad()
     def __init__(self, layer: InvariantLayer):
         super().__init__()
         plain = isinstance(layer, InvariantLayer) and (
@@ -40,14 +50,19 @@ class Recurrence(nn.Module):
                 f"layer: expected an invariant layer without extra projections, got "
                 f"{type(layer).__name__}; stream it with its own step"
             )
+        system = layer.system()
+        assert isinstance(system, Invariant)
         self.d_model = layer.d_model
-        with torch.no_grad():
-            system = layer.system()
-            assert isinstance(system, Invariant)
-            pairs = isinstance(system.A, Diagonal) and system.A.dtype.is_complex
-            self.core = Pairs(system) if pairs else Matrices(system)
-            self.register_buffer("zero", layer.initial_state(1).h, persistent=False)
-        self.heads = tuple(system.D.shape)
+        self.mimo = system.mimo
+        self.A = _transition(system)
+        _, B, C, D = system.dense()
+        order = _interleaved(system)
+        B, C = B[..., order, :], C[..., order]
+        if not self.mimo:
+            B, C = B[..., 0], C[..., 0, :]  # (m, N)
+        buffers = {"B": B.mT if self.mimo else B, "C": C.mT if self.mimo else C, "D": D}
+        _register(self, **buffers)
+        self.register_buffer("zero", layer.initial_state(1).h, persistent=False)
 
     def forward(
         self, u_t: Tensor, state: State, *, dt: Tensor | None = None
@@ -59,8 +74,16 @@ class Recurrence(nn.Module):
         """
         if dt is not None:
             raise ValueError("dt: the step size is built in here; use the layer's own step instead")
-        y, h = self.core(u_t.unflatten(-1, self.heads), state.h)
-        return y.flatten(1), State(h)
+        u = u_t.view(-1, *self.D.shape)
+        h = state.h.flatten(2)
+        if self.mimo:
+            h = self.A(h, torch.bmm(u.transpose(0, 1), self.B).transpose(0, 1))
+            y = torch.bmm(h.transpose(0, 1), self.C).transpose(0, 1)
+        else:
+            h = self.A(h, self.B * u)
+            y = (self.C * h).sum(-1, keepdim=True)
+        y = torch.addcmul(y, self.D, u)
+        return y.flatten(1), State(h.view_as(state.h))
 
     step = forward
 
@@ -71,64 +94,74 @@ class Recurrence(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> State:
         """Zeros, shaped as the layer's."""
-        zero: Tensor = self.zero  # type: ignore[assignment]
-        return State(zero.to(device=device, dtype=dtype).repeat(batch_size, *[1] * (zero.ndim - 1)))
+        zero = self.zero.to(device=device, dtype=dtype)
+        return State(zero.repeat(batch_size, *[1] * (zero.ndim - 1)))
 
 
-class Pairs(nn.Module):
-    """Complex diagonal system in pairs (real part, imaginary part): O(n) a step."""
+class _Pairs(nn.Module):
+    """A h + x for a complex diagonal A: a (h, k) -> Re a (h, k) + Im a (-k, h) on each pair."""
 
-    def __init__(self, system: Invariant):
+    real: Tensor
+    imag: Tensor
+
+    def __init__(self, a: Tensor):
         super().__init__()
-        self.mimo = system.mimo
-        a = system.A.values[..., None, None]  # type: ignore[attr-defined]
-        C = torch.stack([2 * system.C.real, -2 * system.C.imag], -1)
-        B = torch.view_as_real(system.B.resolve_conj())
-        if self.mimo:
-            B = B.movedim(-2, 1).flatten(2)  # (m, p, 2n)
-            C = C.movedim(1, -1).flatten(1, 2)  # (m, 2n, q)
-        else:
-            B, C = B[..., None, :], C[..., None, :]  # (m, n, 1, 2)
-        # (x, y) -> a (x + iy) is  Re a (x, y) + Im a (-y, x)
-        for name, x in (
-            ("real", a.real),
-            ("imag", torch.cat([-a.imag, a.imag], -1)),
-            ("B", B),
-            ("C", C),
-            ("D", system.D),
-        ):
-            self.register_buffer(name, x.contiguous())
+        real = torch.stack([a.real, a.real], -1).flatten(-2)
+        imag = torch.stack([-a.imag, a.imag], -1).flatten(-2)
+        _register(self, real=real, imag=imag)
 
-    def forward(self, u: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """One step: u (b, m, p), h (b, m, n, p or 1, 2) -> y (b, m, q), new h."""
-        if self.mimo:
-            x = torch.bmm(u.transpose(0, 1), self.B).transpose(0, 1).reshape(h.shape)
-        else:
-            x = self.B * u[:, :, None, :, None]
-        h = torch.addcmul(torch.addcmul(x, self.real, h), self.imag, h.flip(-1))
-        if self.mimo:
-            y = torch.bmm(h.flatten(2).transpose(0, 1), self.C).transpose(0, 1)
-        else:
-            y = (self.C * h).sum((2, 4))
-        return torch.addcmul(y, self.D, u), h
+    def forward(self, h: Tensor, x: Tensor) -> Tensor:
+        swapped = h.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        return torch.addcmul(torch.addcmul(x, self.real, h), self.imag, swapped)
 
 
-class Matrices(nn.Module):
-    """Any other system as real matrices: O(n^2) a step."""
+class _PairsLowRank(nn.Module):
+    """A h + x for A = diagonal - P Q*."""
 
-    def __init__(self, system: Invariant):
+    P: Tensor
+    Q: Tensor
+
+    def __init__(self, A: DPLR):
         super().__init__()
-        A, B, C, D = system.dense()
-        self.pairs = system.A.dtype.is_complex
-        self.mimo = system.mimo
-        for name, x in (("A", A), ("B", B), ("C", C), ("D", D)):
-            self.register_buffer(name, x.contiguous())
+        self.diagonal = _Pairs(A.values)
+        P, Q = (torch.view_as_real(x.mT.resolve_conj()).flatten(-2) for x in (A.P, A.Q))
+        _register(self, P=-2 * P, Q=Q.mT)  # (m, r, N), (m, N, r)
 
-    def forward(self, u: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """One step: u (b, m, p), h (b, m, n, p or 1) or (..., 2) -> y (b, m, q), new h."""
-        x = torch.cat(h.unbind(-1), 2) if self.pairs else h
-        v = u[..., None] if self.mimo else u[:, :, None, :]
-        x = self.A @ x + self.B @ v
-        y = self.C @ x
-        y = torch.addcmul(y[..., 0] if self.mimo else y[:, :, 0], self.D, u)
-        return y, torch.stack(x.chunk(2, 2), -1) if self.pairs else x
+    def forward(self, h: Tensor, x: Tensor) -> Tensor:
+        low_rank = torch.bmm(torch.bmm(h.transpose(0, 1), self.Q), self.P)
+        return self.diagonal(h, x + low_rank.transpose(0, 1))
+
+
+class _Matrix(nn.Module):
+    """A h + x for a real matrix A."""
+
+    A: Tensor
+
+    def __init__(self, A: Tensor):
+        super().__init__()
+        _register(self, A=A)
+
+    def forward(self, h: Tensor, x: Tensor) -> Tensor:
+        return x + (self.A @ h[..., None])[..., 0]
+
+
+def _transition(system: Invariant) -> nn.Module:
+    A = system.A
+    if isinstance(A, Diagonal) and A.dtype.is_complex:
+        return _Pairs(A.values)
+    if isinstance(A, DPLR):
+        return _PairsLowRank(A)
+    order = _interleaved(system)
+    return _Matrix(A.dense()[..., order, :][..., order])
+
+
+def _interleaved(system: Invariant) -> Tensor:
+    """Where each coordinate of a layer's state lies in the real form [Re h, Im h] of its system."""
+    n = system.A.n
+    order = torch.arange(2 * n if system.A.dtype.is_complex else n, device=system.D.device)
+    return order.view(2, n).mT.flatten() if system.A.dtype.is_complex else order
+
+
+def _register(module: nn.Module, **buffers: Tensor) -> None:
+    for name, value in buffers.items():
+        module.register_buffer(name, value.contiguous())

@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         self.d_input = d_input
         self.d_model = sizes[0]
         self.encoder = nn.Linear(d_input, self.d_model)
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks: Sequence[Block] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = make_norm(norm, self.d_model)
 
     @property

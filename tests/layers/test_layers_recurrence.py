@@ -1,0 +1,71 @@
+"""Precomputed steps equal the layers they come from, in real arithmetic and with their states."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from resolvent.layers import ALL, S4, S4D, S5, Bidirectional
+from resolvent.layers.recurrence import Recurrence
+
+# sums of at most a few hundred terms of order one in float64
+TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
+CASES = [
+    *(pytest.param(layer, {}, id=name) for name, layer in ALL.items()),
+    pytest.param(S5, {"d_state": 7}, id="S5-odd"),
+    pytest.param(S4D, {"rule": "bilinear"}, id="S4D-bilinear"),
+    pytest.param(S4, {"init": "fout"}, id="S4-rank-2"),
+    pytest.param(S4, {"rule": "zoh"}, id="S4-zoh-is-dense"),
+]
+
+
+@pytest.mark.parametrize(("layer", "options"), CASES)
+def test_steps_equal_the_layer_and_share_its_states(layer, options):
+    layer = layer(5, **{"d_state": 8, **options}).double()
+    recurrence = Recurrence(layer)
+    u = torch.randn(3, 8, 5, dtype=torch.float64)
+    y, last = layer(u)
+    state = recurrence.initial_state(3)
+    for t in range(4):
+        y_t, state = recurrence(u[:, t], state)
+        torch.testing.assert_close(y_t, y[:, t], **TOLERANCE)
+    for t in range(4, 6):  # the layer continues what the recurrence began, and the other way round
+        y_t, state = layer.step(u[:, t], state)
+        torch.testing.assert_close(y_t, y[:, t], **TOLERANCE)
+    for t in range(6, 8):
+        y_t, state = recurrence.step(u[:, t], state)
+        torch.testing.assert_close(y_t, y[:, t], **TOLERANCE)
+    torch.testing.assert_close(state, last, **TOLERANCE)
+
+
+@pytest.mark.parametrize(("layer", "options"), CASES)
+def test_exported_steps_have_no_complex_numbers(layer, options):
+    recurrence = Recurrence(layer(5, **{"d_state": 8, **options}))
+    arguments = (torch.randn(2, 5), recurrence.initial_state(2))
+    program = torch.export.export(recurrence, arguments)
+    values = [node.meta["val"] for node in program.graph.nodes if "val" in node.meta]
+    tensors = [v for v in values if isinstance(v, torch.Tensor)]
+    assert len(tensors) > 5 and not any(v.is_complex() for v in tensors)
+    torch.testing.assert_close(program.module()(*arguments), recurrence(*arguments))
+
+
+def test_states_follow_device_and_dtype():
+    recurrence = Recurrence(S5(4, d_state=6))
+    assert recurrence.initial_state(2).h.shape == S5(4, d_state=6).initial_state(2).h.shape
+    assert recurrence.initial_state(2, dtype=torch.float64).h.dtype == torch.float64
+    assert recurrence.double().initial_state(0).h.dtype == torch.float64
+
+
+def test_what_has_no_constants_is_refused():
+    with pytest.raises(TypeError, match="expected an invariant layer .* got Bidirectional"):
+        Recurrence(Bidirectional(S4D(4, d_state=4), S4D(4, d_state=4)))
+
+    class Gated(S4D):
+        def finish(self, y, prepared):
+            return super().finish(y, prepared).tanh()
+
+    with pytest.raises(TypeError, match="got Gated"):
+        Recurrence(Gated(4, d_state=4))
+    recurrence = Recurrence(S4D(4, d_state=4))
+    with pytest.raises(ValueError, match="dt: the step size is built in"):
+        recurrence(torch.zeros(1, 4), recurrence.initial_state(1), dt=torch.ones(1))
