@@ -20,7 +20,7 @@ from resolvent.train import (
 )
 from resolvent.train.checkpoint import CONFIG as CONFIG_FILE
 from resolvent.train.checkpoint import METRICS, WEIGHTS
-from resolvent.train.history import best_row, out_of_patience
+from resolvent.train.history import best_row, make_row, out_of_patience
 from train.toy_training import CONFIG, Toy, make_source
 
 
@@ -54,7 +54,7 @@ def test_it_learns_and_its_files_agree(tmp_path):
     load_weights(tmp_path / WEIGHTS, fresh)
     scores = evaluate(fresh, make_source(seed=2), Classification())
     assert scores == {name[6:]: result.best[name] for name in result.best if name[:6] == "valid_"}
-    assert not fresh.dropout.training or fresh.training  # the mode came back
+    assert fresh.training and not model.training
 
 
 def test_best_weights_come_back_after_worse_epochs():
@@ -79,8 +79,8 @@ def test_history_decides():
         {"valid_loss": 1.0, "valid_r2": None},
         {"valid_loss": 0.9, "valid_r2": 0.5},
         {"valid_loss": 0.8, "valid_r2": 0.5},
-        {"valid_loss": math.nan, "valid_r2": 0.4},
-        {"valid_loss": 0.7, "valid_r2": math.nan},
+        {"valid_loss": None, "valid_r2": 0.4},
+        make_row({"valid_loss": 0.7, "valid_r2": math.nan}),
     ]
     assert best_row(history, "r2") is history[2]  # the tie is broken by the loss
     assert best_row(history, "loss") is history[4]
@@ -93,7 +93,7 @@ def test_history_decides():
 def test_without_validation_the_last_weights_stay(tmp_path):
     model = Toy()
     result = fit(model, make_source(), None, Classification(), CONFIG, tmp_path, quiet=True)
-    assert result.best is result.history[-1] and "valid_loss" not in result.best
+    assert result.best == result.history[-1] and "valid_loss" not in result.best
     assert len(result.history) == 6
 
 

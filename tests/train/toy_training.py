@@ -1,6 +1,7 @@
 """A training run of a fraction of a second, for the tests and for the processes they start."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from resolvent.data.loader import Batch, BucketSampler
-from resolvent.train import Classification, TrainConfig, fit
+from resolvent.train import Classification, TrainConfig, TrainingInterrupted, fit
 
 ROWS, LENGTH, CHANNELS, CLASSES = 37, 12, 3, 3
 
@@ -63,7 +64,7 @@ def main(folder: Path, slow: float) -> None:
 
 
 def main_parallel(rank: int, port: int, folder: Path) -> None:
-    """One of two processes that train together."""
+    """One of two processes that train together; the second is asked to stop, both go on."""
     os.environ |= {
         "ACCELERATE_USE_CPU": "true",
         "LOCAL_RANK": str(rank),
@@ -83,6 +84,22 @@ def main_parallel(rank: int, port: int, folder: Path) -> None:
         rename(source, target)
 
     os.replace = watched
-    model = Toy(dropout=0.0)
-    fit(model, make_source(), make_source(seed=2), Classification(), CONFIG, folder, resume=True)
+
+    class Stopping(Toy):
+        calls = 0
+
+        def forward(self, x, lengths):
+            self.calls += self.training
+            if rank == 1 and self.training and self.calls == 7:
+                signal.raise_signal(signal.SIGTERM)
+            return super().forward(x, lengths)
+
+    arguments = make_source(), make_source(seed=2), Classification(), CONFIG, folder
+    try:
+        fit(Stopping(dropout=0.0), *arguments, quiet=True)
+    except TrainingInterrupted as stop:
+        assert "step 7 of 30" in str(stop)
+    else:
+        raise AssertionError("the run was not interrupted")
+    fit(Toy(dropout=0.0), *arguments, resume=True)
     torch.distributed.destroy_process_group()

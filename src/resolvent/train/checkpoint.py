@@ -6,7 +6,6 @@ Nothing is unpickled. Schedule and randomness are functions of the step and need
 """
 
 import json
-import math
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,16 +44,8 @@ class RunState:
 
 
 def to_json(value: object, indent: int | None = None) -> str:
-    """Strict JSON of nested dicts and lists: numbers that are not finite become null."""
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Strict JSON: NaN and infinities, which no other reader knows, are ValueErrors."""
+    return json.dumps(value, indent=indent, allow_nan=False)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -83,14 +74,15 @@ def save_weights(path: Path, model: nn.Module, **notes: object) -> None:
     write_atomic(path, save(tensors, header or None))
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Read weights written by `save_weights` into `model`.
+def load_weights(path: Path, model: nn.Module) -> dict:
+    """Read weights written by `save_weights` into `model`; returns their notes.
 
     Raises:
         ValueError: The file is damaged, or its tensors are not this model's.
     """
-    _, tensors = _read(path)
+    header, tensors = _read(path)
     _load_model(path, model, tensors)
+    return {key: json.loads(value) for key, value in header.items()}
 
 
 def save_checkpoint(

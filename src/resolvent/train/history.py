@@ -5,11 +5,16 @@ import math
 from resolvent.train.metrics import LOWER_IS_BETTER
 
 
+def make_row(numbers: dict[str, float]) -> dict[str, float | None]:
+    """The numbers as a row; None, JSON's null, stands for what is not finite."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
 def best_row(history: list[dict], metric: str | None) -> dict:
     """The first row with the best `valid_<metric>`, ties broken by `valid_loss`.
 
     Args:
-        history: At least one row. A number that is None or NaN loses to every other.
+        history: At least one row. None (what was not finite) loses to every number.
         metric: None when nothing is validated: the last row.
     """
     if metric is None:
@@ -17,7 +22,7 @@ def best_row(history: list[dict], metric: str | None) -> dict:
 
     def merit(row: dict, name: str) -> float:
         value = row[f"valid_{name}"]
-        if value is None or math.isnan(value):
+        if value is None:
             return -math.inf
         return -value if name in LOWER_IS_BETTER else value
 

@@ -21,7 +21,7 @@ from torch import nn
 from resolvent.train import checkpoint as files
 from resolvent.train.config import TrainConfig
 from resolvent.train.evaluate import evaluate
-from resolvent.train.history import best_row, out_of_patience
+from resolvent.train.history import best_row, make_row, out_of_patience
 from resolvent.train.interrupt import StopRequest, TrainingInterrupted
 from resolvent.train.optim import make_optimizer, make_scheduler
 from resolvent.train.progress import Display
@@ -33,7 +33,7 @@ from resolvent.train.task import Task
 
 @dataclass(frozen=True)
 class FitResult:
-    """How a run ended. The model then holds its best weights.
+    """How a run ended. The model then holds its best weights, in evaluation mode.
 
     Attributes:
         status: "finished" (all steps taken) or "stopped early" (patience ran out).
@@ -83,7 +83,7 @@ def fit(
 
     Raises:
         ValueError: The arguments do not fit each other or the run in `run_dir`.
-        TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
+        TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint (given a `run_dir`).
         NonFiniteError: Loss or gradient became infinite or NaN. The last checkpoint stands.
     """
     with ExitStack() as stack:
@@ -93,14 +93,16 @@ def fit(
         if run_dir is None and (resume or run.accelerator.num_processes > 1):
             raise ValueError("run_dir=None: resuming and several processes need a folder to share.")
         run.start(resume)
-        stop = stack.enter_context(StopRequest())
+        stop = StopRequest()
+        if run_dir is not None:  # otherwise there is nothing to save: Ctrl-C stops at once
+            stack.enter_context(stop)
         silent = quiet or not run.accelerator.is_main_process
         run.train(stop, stack.enter_context(Display(run.total, run.state.step, silent)))
         run.accelerator.wait_for_everyone()
-        files.load_weights(folder / files.WEIGHTS, model)
+        best = files.load_weights(folder / files.WEIGHTS, model)["row"]
+    model.eval()
     state = run.state
     status = "finished" if state.step == run.total else "stopped early"
-    best = best_row(state.history, run.metric)
     return FitResult(status, state.step, best, state.history, folder if run_dir else None)
 
 
@@ -185,7 +187,7 @@ class _Run:
 
     def validate(self) -> dict:
         """Close a row of the history; keep the weights if they are the best so far."""
-        row = {
+        numbers = {
             "step": self.state.step,
             "epoch": math.ceil(self.state.step / len(self.train_source)),
             "lr": self.scheduler.get_last_lr()[0],
@@ -197,7 +199,8 @@ class _Run:
                 for buffer in self.model.buffers():
                     broadcast(buffer)  # judge the running statistics that the main process keeps
             scores = evaluate(self.model, self.valid_source, self.task, self.accelerator)
-            row |= {f"valid_{name}": value for name, value in scores.items()}
+            numbers |= {f"valid_{name}": value for name, value in scores.items()}
+        row = make_row(numbers)
         self.state.history.append(row)
         self.state.loss_sum, self.state.loss_count = 0.0, 0
         if self.accelerator.is_main_process:

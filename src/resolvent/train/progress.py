@@ -51,7 +51,8 @@ class Display:
     def row(self, row: dict, metric: str | None) -> None:
         """One validation was made; without a terminal this is the only sign of life."""
         names = ["train_loss"] + ([] if metric is None else ["valid_loss", f"valid_{metric}"])
-        numbers = "  ".join(f"{name} {row[name]:.4g}" for name in dict.fromkeys(names))
+        shown = {name: "nan" if row[name] is None else f"{row[name]:.4g}" for name in names}
+        numbers = "  ".join(f"{name} {value}" for name, value in shown.items())
         left = row["seconds"] * (self._total - row["step"]) / row["step"]
         tail = "" if self._console.is_terminal else f"  left {left:.0f} s"
         self._console.print(
