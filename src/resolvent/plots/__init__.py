@@ -1,0 +1,28 @@
+"""Pictures of systems and layers: spectra, responses, memory, pseudospectra, transfer functions.
+
+Every function returns a matplotlib Figure that was made without pyplot and needs no display; save
+it with ``figure.savefig``, or embed it with `to_svg`.
+"""
+
+from resolvent.plots.figures import (
+    impulse_responses,
+    memory,
+    pseudospectrum,
+    spectrum,
+    timescales,
+    transfer,
+)
+from resolvent.plots.inspection import Picture, inspect_model
+from resolvent.plots.style import to_svg
+
+__all__ = [
+    "Picture",
+    "impulse_responses",
+    "inspect_model",
+    "memory",
+    "pseudospectrum",
+    "spectrum",
+    "timescales",
+    "to_svg",
+    "transfer",
+]

@@ -1,0 +1,155 @@
+"""What is drawn on one pair of axes. Figures are made of these in `figures` and `inspect`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.patches import Circle
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from torch import Tensor
+
+from resolvent.analysis import Pseudospectrum, eigenvalues, kernel, transfer_function
+from resolvent.plots.style import BLUE, FAINT, FORBIDDEN, INK, VERMILLION
+from resolvent.structure import Structure
+from resolvent.system import Continuous, Invariant
+
+LONGEST = 1 << 16
+"""Most steps of an impulse response that are drawn."""
+
+
+def left_half_plane(axes: Axes, A: Structure) -> None:
+    """Continuous eigenvalues of all heads; the half-plane of growth is shaded."""
+    values = eigenvalues(A).flatten()
+    real, imag = values.real.numpy(), values.imag.numpy()
+    width = max(np.ptp(real), 0.2 * np.abs(real).max(), 1e-3)
+    left, right = real.min() - 0.15 * width, max(real.max(), 0) + 0.15 * width
+    axes.axvspan(0, right, color=FORBIDDEN, zorder=0)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    _scatter(axes, values)
+    if np.median(np.abs(imag)) < 0.1 * np.abs(imag).max():  # a few fast modes dwarf the others
+        axes.set_yscale("symlog", linthresh=10.0)
+    axes.set(xlim=(left, right), xlabel="real part", ylabel="imaginary part")
+    axes.set_title("Continuous eigenvalues")
+
+
+def unit_disc(axes: Axes, A: Structure) -> None:
+    """Discrete eigenvalues of all heads, in the unit disc."""
+    values = eigenvalues(A).flatten()
+    axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=INK, linewidth=0.8))
+    _scatter(axes, values)
+    edge = 1.05 * max(1.0, float(values.abs().max()))
+    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xlabel="real part", ylabel="imaginary part")
+    axes.set_aspect("equal", adjustable="box")
+    axes.set_title("Discrete eigenvalues")
+
+
+def step_sizes(axes: Axes, dt: Tensor) -> None:
+    """Histogram of step sizes."""
+    _log_histogram(axes, dt.flatten().numpy(), "step size dt; 1/dt steps are one unit of time")
+    axes.set_title("Step sizes")
+
+
+def memories(axes: Axes, lengths: Tensor, fraction: float) -> None:
+    """Histogram of memory lengths; those without end are counted in the title."""
+    values = lengths.flatten().numpy()
+    finite = values[np.isfinite(values) & (values > 0)]
+    title = f"Memory: steps to {100 * fraction:g} % of the kernel's energy"
+    if len(finite) < len(values):
+        title += f" ({len(values) - len(finite)} of {len(values)} endless or empty)"
+    axes.set_title(title)
+    if not len(finite):
+        axes.set_axis_off()
+        return
+    _log_histogram(axes, finite, "memory length in steps")
+    middle = float(np.median(finite))
+    axes.axvline(middle, color=VERMILLION, linewidth=1.4, label=f"median {middle:,.0f}")
+    axes.set_ylim(top=1.2 * axes.get_ylim()[1])
+    axes.legend()
+
+
+def impulse(axes: Axes, system: Invariant, length: int, title: str) -> None:
+    """Kernel of a system with one head; the skip, a spike at 0, would dwarf it."""
+    K = kernel(system, min(length, LONGEST))[0].numpy()
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    axes.plot(K, color=BLUE, linewidth=1.1, rasterized=len(K) > 4000)
+    axes.set(xlabel="steps after the impulse", ylabel="response", xlim=(0, len(K)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.set_title(title)
+
+
+def bode(
+    axes: Axes, systems: dict[str, Continuous | Invariant], omega: Tensor, component: int = 0
+) -> None:
+    """Magnitude of transfer functions over angular frequencies omega (f,), one head of each."""
+    for label, system in systems.items():
+        s = 1j * omega if isinstance(system, Continuous) else torch.exp(1j * omega)
+        magnitude = transfer_function(system, s)[component].abs()
+        axes.loglog(omega.numpy(), magnitude.numpy(), label=label)
+    axes.set(xlabel="angular frequency ω", ylabel="gain |G|", xlim=(omega.min(), omega.max()))
+    axes.set_title("Transfer function")
+    _plain_ticks(axes.yaxis)
+    if len(systems) > 1:
+        axes.legend()
+
+
+def resolvent_levels(axes: Axes, portrait: Pseudospectrum) -> None:
+    """Filled contours of the resolvent norm in powers of ten, and the eigenvalues as computed."""
+    sigma = np.log10(np.maximum(portrait.sigma_min.numpy(), portrait.floor))
+    low, high = np.floor(sigma.min()), np.ceil(sigma.max())
+    step = max(1, int(np.ceil((high - low) / 8)))
+    levels = np.arange(high - step * np.ceil((high - low) / step), high + step, step)
+    x, y = portrait.real.numpy(), portrait.imag.numpy()
+    filled = axes.contourf(x, y, sigma, levels, cmap="cividis")
+    axes.contour(x, y, sigma, levels, colors="white", linewidths=0.4, linestyles="solid")
+    values = portrait.eigenvalues
+    axes.scatter(
+        values.real.numpy(), values.imag.numpy(), s=12, color=VERMILLION, linewidths=0, zorder=3
+    )
+    if x.min() < 0 < x.max():
+        axes.axvline(0, color="white", linewidth=1, linestyle=":")
+    axes.set(xlabel="real part", ylabel="imaginary part")
+    axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
+    axes.set_title("Pseudospectrum")
+    axes.grid(False)
+    assert axes.figure is not None
+    bar = axes.figure.colorbar(filled, ax=axes, ticks=levels)
+    bar.ax.set_yticklabels([f"$10^{{{int(level)}}}$" for level in levels])
+    bar.set_label("‖E‖ that puts an eigenvalue here", fontsize=8)
+
+
+def _log_histogram(axes: Axes, values: np.ndarray, label: str) -> None:
+    low, high = values.min(), values.max()
+    if high < 1.5 * low:  # all alike: a window of a factor of two around them
+        low, high = low / 1.5, high * 1.5
+    count = int(np.clip(2 * len(values) ** 0.5, 8, 40))
+    edges = np.geomspace(low, high * (1 + 1e-9), count + 1)
+    axes.hist(values, bins=list(edges), color=BLUE, edgecolor="white", linewidth=0.5)
+    axes.set_xscale("log")
+    axes.set(xlabel=label, ylabel="count")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _plain_ticks(axes.xaxis)
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Label 1, 2, 5 on a logarithmic axis that spans too little for powers of ten alone."""
+    low, high = axis.get_view_interval()
+    if high < 50 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.4g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _scatter(axes: Axes, values: Tensor) -> None:
+    """Eigenvalues; a crowd shows its density, and goes into a vector file as one bitmap."""
+    crowd = len(values) > 300
+    axes.scatter(
+        values.real.numpy(),
+        values.imag.numpy(),
+        s=12,
+        color=BLUE,
+        alpha=float(np.clip(6 / len(values) ** 0.5, 0.1, 0.9)) if crowd else 0.9,
+        linewidths=0,
+        rasterized=crowd,
+    )
