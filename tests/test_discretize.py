@@ -1,14 +1,14 @@
 import numpy as np
-import oracle
 import pytest
 import torch
 from scipy.linalg import expm
 from scipy.signal import cont2discrete
-from structure.suite import close, each
 from torch.autograd import gradcheck
 
+import oracle
 from resolvent import discretize
 from resolvent.structure import DPLR, Dense, Diagonal, Scalar, to_real
+from structure.suite import close, each
 
 RULES = sorted(discretize.BY_NAME)
 HEADS, N, P = 2, 3, 2

@@ -10,12 +10,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from oracle import phi1 as dense_phi1
-from oracle import real_input, real_output
 from scipy.linalg import expm
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from oracle import phi1 as dense_phi1
+from oracle import real_input, real_output
 from resolvent import structure
 from resolvent.contract import tolerance
 from resolvent.structure import Structure

@@ -3,10 +3,10 @@ import pkgutil
 
 import pytest
 import torch
-from structure.suite import StructureSuite
 
 from resolvent import structure
 from resolvent.structure import Diagonal, Structure
+from structure.suite import StructureSuite
 
 
 def all_subclasses(cls):

@@ -1,7 +1,7 @@
 import torch
-from structure.suite import StructureSuite
 
 from resolvent.structure import Dense
+from structure.suite import StructureSuite
 
 
 class TestDense(StructureSuite):

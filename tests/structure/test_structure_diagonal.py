@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from oracle import real_diagonal
-from structure.suite import StructureSuite, close, each
 from torch.autograd import gradcheck
 
+from oracle import real_diagonal
 from resolvent.structure import Diagonal
 from resolvent.structure.diagonal import scalar_phi1
+from structure.suite import StructureSuite, close, each
 
 
 class TestRealDiagonal(StructureSuite):

@@ -1,9 +1,9 @@
 import numpy as np
 import torch
-from oracle import real_dplr
-from structure.suite import StructureSuite
 
+from oracle import real_dplr
 from resolvent.structure import DPLR
+from structure.suite import StructureSuite
 
 
 class DPLRSuite(StructureSuite):

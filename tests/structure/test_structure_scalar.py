@@ -1,8 +1,8 @@
 import numpy as np
 import torch
-from structure.suite import StructureSuite
 
 from resolvent.structure import Scalar
+from structure.suite import StructureSuite
 
 
 class TestScalar(StructureSuite):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from resolvent.execute.chunk import chunk
@@ -61,6 +62,9 @@ def run(
     reason = why_illegal(system, execution)
     if reason:
         raise ValueError(f"execution: {execution!r} is illegal here: {reason}")
+    if lengths is not None:  # padding may hold anything, even NaN
+        real = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
+        u = torch.where(real[..., None, None], u, torch.zeros_like(u))
     if h0 is None:
         h0 = u.new_zeros(u.shape[0], *system.state_shape(u.shape[-1]), dtype=system.A.dtype)
     return _RUN[execution](system, u, h0, resets, lengths)
