@@ -10,7 +10,6 @@ import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -124,8 +123,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> tuple
         if name.startswith("optimizer/"):
             _, key, owner = name.split("/", 2)
             parameter = parameters[owner]
-            home = torch.device("cpu") if key == "step" else parameter.device
-            optimizer.state[parameter][key] = value.to(home)
+            optimizer.state[parameter][key] = value.to(parameter.device)
     return RunState(**json.loads(header["state"])), json.loads(header["facts"])
 
 

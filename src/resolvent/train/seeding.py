@@ -27,7 +27,11 @@ def seed_all(seed: int, *key: int) -> None:
     words = np.random.SeedSequence((seed, *key)).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words[1])
-    torch.manual_seed(int(words[2]) << 32 | int(words[3]))
+    own = int(words[2]) << 32 | int(words[3])
+    if torch.accelerator.is_available():
+        torch.manual_seed(own)
+    else:  # the same for the CPU, without queueing seeds (and a stack trace) for absent devices
+        torch.default_generator.manual_seed(own)
 
 
 @contextmanager
