@@ -24,7 +24,7 @@ class LeakyIntegrator(InvariantLayer):
         self.declare("D", torch.zeros(d_model, 1))
 
     def continuous(self) -> Continuous:
-        """h' = -h + u, y = h: all that differs between features is their clock."""
+        """The system h' = -h + u, y = h: all that differs between features is their clock."""
         one = torch.ones_like(self.D)
         return Continuous(Diagonal(-one), one, one, self.D)
 
