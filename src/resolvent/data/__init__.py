@@ -1,5 +1,6 @@
 """Data: read series from files, by name, or made up; split, preprocess and batch them."""
 
+from resolvent.data import split, synthetic
 from resolvent.data.catalogue import NAMED, NamedSeries, named
 from resolvent.data.columns import Columns
 from resolvent.data.errors import DataError
@@ -33,4 +34,6 @@ __all__ = [
     "named",
     "read",
     "read_split",
+    "split",
+    "synthetic",
 ]

@@ -41,6 +41,10 @@ class Columns:
     channels: Sequence[str] | None = None
     layout: Layout = "auto"
 
+    def __post_init__(self) -> None:
+        if isinstance(self.channels, str):
+            raise DataError(f"found channels={show(self.channels)}; expected a list of columns")
+
     def resolve(self, names: Sequence[str]) -> Columns:
         """Decide every part for a table with these column names.
 

@@ -4,7 +4,7 @@ Only the past may be used, so that a stream gives the numbers of a batch: a gap 
 value seen ("forward"), or zero, the training mean after standardisation ("zero"); before the
 first value both give zero. Mask channels tell the model what was measured and what was filled;
 they matter because absence is often informative (Che et al., "Recurrent neural networks for
-multivariate time series with missing values", 2018, section 2.2: GRU-forward with masking).
+multivariate time series with missing values", 2018).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from resolvent.data.columns import Columns, Layout
-from resolvent.data.errors import DataError, one_line, show
+from resolvent.data.errors import DataError, show
 from resolvent.data.formats import arrays, flat, table, ts, wav
 from resolvent.data.series import SeriesSet
 
@@ -56,8 +56,57 @@ def read(
         DataError: For whatever is wrong with the input or the keywords, in one line that names
             the file, the row where known, what was found, what was expected and what to do.
     """
-    place = Path(path)
-    columns = Columns(target, id, time, group, tuple(channels) if channels else None, layout)
+    return _read(Path(path), Columns(target, id, time, group, channels, layout), pattern)
+
+
+def read_split(
+    path: str | Path, columns: Columns | None = None, pattern: str | None = None
+) -> tuple[SeriesSet, SeriesSet | None]:
+    """Read a training set and its test companion, as the UCR and UEA archives lay them out.
+
+    Args:
+        path: A file NAME_TRAIN.ext, a folder that holds exactly one such file, or anything else
+            that `read` takes.
+        columns: For tables, the parts of the columns.
+        pattern: For folders of `.wav` files, the pattern of their names.
+
+    Returns:
+        The training set, and the set of NAME_TEST.ext beside it; None where there is none.
+
+    Raises:
+        DataError: As `read`, and when the two sets have different channels.
+    """
+    place, columns = _training_file(Path(path)), columns or Columns()
+    train = _read(place, columns, pattern)
+    if "_TRAIN." not in place.name:
+        return train, None
+    companion = place.with_name(place.name.replace("_TRAIN.", "_TEST."))
+    if not companion.exists():
+        return train, None
+    test = _read(companion, columns, pattern)
+    if test.n_channels != train.n_channels:
+        raise DataError(
+            f"{_display(companion)}: found {test.n_channels} channels; expected "
+            f"{train.n_channels} as in {place.name}"
+        )
+    return train, test
+
+
+def _training_file(place: Path) -> Path:
+    """Return the training file of a folder, or `place` itself where there is none."""
+    try:
+        found = sorted(f for f in place.glob("*_TRAIN.*") if f.suffix.lower() in PLAIN | TABLES)
+    except OSError:
+        return place  # reading it will say what is wrong
+    if len(found) > 1:
+        raise DataError(
+            f"{_display(place)}: found {len(found)} training files ({found[0].name}, "
+            f"{found[1].name}, ...); expected one; name the file"
+        )
+    return found[0] if found else place
+
+
+def _read(place: Path, columns: Columns, pattern: str | None) -> SeriesSet:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decoders: what matters is an error here
@@ -67,51 +116,16 @@ def read(
     return series if series.name != "series" else replace(series, name=place.stem or "series")
 
 
-def read_split(path: str | Path) -> tuple[SeriesSet, SeriesSet | None]:
-    """Read a training set and its test companion, as the UCR and UEA archives lay them out.
-
-    Args:
-        path: A file NAME_TRAIN.ext, a folder that holds exactly one such file, or any other file
-            that `read` takes without keywords.
-
-    Returns:
-        The training set, and the set of NAME_TEST.ext beside it; None where there is none.
-
-    Raises:
-        DataError: As `read`, and when the two sets have different channels.
-    """
-    place = Path(path)
-    if place.is_dir():
-        found = sorted(f for f in place.glob("*_TRAIN.*") if f.suffix.lower() in PLAIN | TABLES)
-        if len(found) > 1:
-            raise DataError(
-                f"{_display(place)}: found {len(found)} training files ({found[0].name}, "
-                f"{found[1].name}, ...); expected one; name the file"
-            )
-        place = found[0] if found else place
-    train = read(place)
-    companion = place.with_name(place.name.replace("_TRAIN.", "_TEST."))
-    if companion == place or not companion.exists():
-        return train, None
-    test = read(companion)
-    if test.n_channels != train.n_channels:
-        raise DataError(
-            f"{_display(companion)}: found {test.n_channels} channels; expected "
-            f"{train.n_channels} as in {place.name}"
-        )
-    return train, test
-
-
 def _load(place: Path, columns: Columns, pattern: str | None) -> SeriesSet:
     suffix = place.suffix.lower()
     try:
-        is_folder = place.is_dir()
-        if not is_folder and not place.exists():
-            raise DataError(f"no such file; expected {KINDS}; check the path")
-        if not is_folder and not place.is_file():
-            raise DataError(f"found neither a regular file nor a folder; expected {KINDS}")
-    except (OSError, ValueError) as error:
-        raise DataError(f"not a usable path ({one_line(str(error), 80)}); check it") from error
+        is_folder, is_file, exists = place.is_dir(), place.is_file(), place.exists()
+    except OSError as error:
+        raise DataError(f"not a usable path ({error.strerror}); check it") from error
+    if not exists:
+        raise DataError(f"no such file; expected {KINDS}; check the path")
+    if not is_folder and not is_file:
+        raise DataError(f"found neither a regular file nor a folder; expected {KINDS}")
     _refuse_unused(columns, pattern, is_table=suffix in TABLES and not is_folder, folder=is_folder)
     if is_folder:
         return wav.parse_folder(place, pattern)

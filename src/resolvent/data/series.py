@@ -165,7 +165,8 @@ class SeriesSet:
             DataError: When nothing is selected.
             IndexError: When an index is out of range.
         """
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        picked = np.asarray(indices)
+        chosen = np.arange(len(self))[picked if picked.size else picked.astype(np.int64)]
         return SeriesSet(
             [self.X[i] for i in chosen],
             None if self.y is None else self.y[chosen],
@@ -234,6 +235,8 @@ def as_labels(values: Iterable[Any], what: str, n: int) -> np.ndarray:
                 "give it one or leave the series out"
             )
         return y
+    if y.dtype.kind == "u" and y.max(initial=0) > np.iinfo(np.int64).max:
+        raise DataError(f"found {what} {y.max()}; expected integers within 64 bits; use strings")
     return y if y.dtype.kind == "b" else y.astype(np.int64)
 
 

@@ -109,7 +109,7 @@ def by_group(
     if absent.any():
         label = series.classes[int(np.argmax(absent))].item()
         raise DataError(
-            f"{series.name}: found no split by group with class {show(label)} in the training part; "
+            f"{series.name}: found no split by group with class {show(label)} in training; "
             "expected every class there; add groups or split at random (stratified)"
         )
     return _take(series, best[group], len(shares))
@@ -117,7 +117,12 @@ def by_group(
 
 def _shares(fractions: Sequence[float]) -> np.ndarray:
     shares = np.asarray(fractions, dtype=np.float64)
-    if shares.ndim != 1 or len(shares) < 2 or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-6:
+    if (
+        shares.ndim != 1
+        or len(shares) < 2
+        or not (shares > 0).all()
+        or abs(shares.sum() - 1) > 1e-6
+    ):
         raise ValueError(
             f"fractions: received {fractions!r}; expected two or more positive numbers that sum "
             "to 1, for example (0.8, 0.2)"

@@ -16,7 +16,7 @@ def white_signal(
     Nyquist frequency; every signal is then shifted to start at 0, so that a linear system at rest
     meets no jump.
     Source: the WhiteSignal process of Nengo (Bekolay et al., 2014), as used for the delay task of
-    Gu et al., "How to train your HiPPO", 2022, arXiv:2206.12037, appendix on synthetic tasks.
+    Gu et al., "How to train your HiPPO", 2022, arXiv:2206.12037.
 
     Args:
         n: Number of signals.
@@ -37,8 +37,8 @@ def white_signal(
     kept = (frequencies > 0) & (frequencies <= cutoff) & (frequencies < 0.5 / dt)
     if not kept.any():
         raise ValueError(
-            f"cutoff: received {cutoff} with length={length}, dt={dt}; expected at least the lowest "
-            f"frequency {1 / (length * dt)}; raise the cutoff or the length"
+            f"cutoff: received {cutoff} with length={length}, dt={dt}; expected at least "
+            f"{1 / (length * dt)}, the lowest frequency there is; raise cutoff or length"
         )
     spectrum = np.zeros((n, len(frequencies)), dtype=np.complex128)
     shape = (n, int(kept.sum()))
@@ -87,7 +87,7 @@ def recall(n: int, length: int, classes: int = 4, cue: int = 8, seed: int = 0) -
     carried the class over length - cue steps, so accuracy against length shows how far its memory
     reaches. Read out at the end, not averaged over time.
     Source: the latching problem of Bengio, Simard and Frasconi, "Learning long-term dependencies
-    with gradient descent is difficult", 1994, section III, with patterns in place of levels.
+    with gradient descent is difficult", 1994, with patterns in place of levels.
 
     Args:
         n: Number of series; classes take turns, in shuffled order.
@@ -123,7 +123,7 @@ def sinusoids(
 
     Frequencies are fixed in cycles per second, so that the same signals can be drawn at another
     sampling rate: with `rate` and `length` halved, a model in continuous time should do as well
-    with its step size doubled (Gu et al., LSSL, 2021, arXiv:2110.13985, section 5.3).
+    with its step size doubled (Gu et al., LSSL, 2021, arXiv:2110.13985).
 
     Args:
         n: Number of series; classes take turns, in shuffled order.

@@ -35,7 +35,7 @@ def parse_npz(data: bytes) -> SeriesSet:
         }
     unknown = sorted(set(members) - set(KEYS))
     if "X" not in members or unknown:
-        what = f"key {show(unknown[0])}" if unknown else "no key 'X'"
+        what = f"key {show(unknown[0])}" if "X" in members else f"keys {show(sorted(members))}"
         raise DataError(f"found {what}; expected X and, if any, {', '.join(KEYS[1:])}")
     found = {key: _array(member, key) for key, member in members.items()}
     rate = found.get("sampling_rate")

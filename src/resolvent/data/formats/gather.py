@@ -83,10 +83,10 @@ def _order(
     order = np.lexsort((times, ids))
     same = (ids[order][1:] == ids[order][:-1]) & (times[order][1:] == times[order][:-1])
     if same.any():
-        row = int(order[int(np.argmax(same)) + 1])
+        first, again = order[int(np.argmax(same)) :][:2]
         raise DataError(
-            f"row {row + 1}: found time {show(table.column(column)[row].as_py())} twice in series "
-            f"{show(series[ids[row]])}; expected each once; drop one or correct the id"
+            f"row {again + 1}: found the {column} of row {first + 1} again in series "
+            f"{show(series[ids[again]])}; expected each once; drop one or correct the id"
         )
     return order
 
@@ -125,7 +125,7 @@ def _labels(values: list[object] | None) -> np.ndarray | None:
 def _cells(column: pa.ChunkedArray, name: str) -> list[object]:
     """Return plain Python values, None where a cell is missing or blank."""
     kind = _value_type(column)
-    if not (_is_number(kind) or _is_text(kind)):
+    if not (_is_number(kind) or _is_text(kind) or types.is_null(kind)):
         raise DataError(f"column {show(name)}: found {kind}; expected text or numbers")
     with decoding(f"column {show(name)}", "write the file again"):
         values = column.to_pylist()

@@ -15,6 +15,7 @@ from resolvent.data.errors import DataError, decoding, show
 from resolvent.data.formats.gather import MISSING, gather
 from resolvent.data.series import SeriesSet
 
+CODE = re.compile(r"[+-]?0\d")
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
 
 
@@ -69,7 +70,10 @@ def parse_parquet(data: bytes, columns: Columns) -> SeriesSet:
     """
     with decoding("a Parquet table", "write the file again"):
         table = parquet.read_table(pa.BufferReader(data), use_threads=False)
-    kept = [name for name in table.column_names if not name.startswith("__index_level_")]
+        table.validate(full=True)
+        names = table.column_names
+        str(table.schema)  # Arrow decodes names when asked for, so damaged ones fail here
+    kept = [name for name in names if not name.startswith("__index_level_")]
     return gather(table, columns.resolve(kept))
 
 
@@ -117,11 +121,14 @@ def _header(data: bytes) -> tuple[list[str], str]:
 
 
 def _typed(texts: list[str]) -> list[int | None] | list[float | None] | list[str]:
-    """Return labels read as text as integers, else as floats, where every one is such a number."""
+    """Return labels read as text as integers, else as floats, where every one is such a number.
+
+    Codes such as 007 stay text.
+    """
     stripped = [text.strip() for text in texts]
     present = [text for text in stripped if text]
     if present and all(INTEGER.fullmatch(text) for text in present):
         return [int(text) if text else None for text in stripped]
-    if present and all(NUMBER.fullmatch(text) for text in present):
+    if present and all(NUMBER.fullmatch(t) and not CODE.match(t) for t in present):
         return [float(text) if text else None for text in stripped]
     return stripped
