@@ -1,18 +1,22 @@
-"""Checks of arguments that the initialisations share."""
+"""Types and checks of arguments that the initialisations share."""
 
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+import numbers
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+Real = NDArray[np.floating[Any]]
+Complex = NDArray[np.complexfloating[Any, Any]]
 Seed = np.random.Generator | int
 
 
 def check_size(n: object, name: str = "n") -> int:
     """Return `n` as an int if it is a whole number of at least 1; raise otherwise."""
-    if isinstance(n, bool) or not isinstance(n, Integral):
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
         raise TypeError(
             f"{name} must be an int, got {n!r} of type {type(n).__name__}; "
             f"pass a whole number of at least 1"
@@ -35,7 +39,7 @@ def check_real(
         closed: which ends belong to the interval: any of the letters "l" and "h".
     """
     interval = f"{'[' if 'l' in closed else '('}{low:g}, {high:g}{']' if 'h' in closed else ')'}"
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
             f"{name} must be a real number, got {value!r} of type {type(value).__name__}; "
             f"pass a float in {interval}"

@@ -24,12 +24,13 @@ LRU (Orvieto et al. 2023) section 3.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resolvent.initialize import hippo, ptd
-from resolvent.initialize._arguments import Seed, check_real, check_size
+from resolvent.initialize._arguments import Real, Seed, check_real, check_size
 from resolvent.initialize.modes import Modes, canonical, from_normal
 
 
@@ -124,19 +125,19 @@ def ring(
     return canonical(np.sqrt(area) * np.exp(1j * _grounded(phase, n)), n)
 
 
-def _index(n: int) -> NDArray[np.int64]:
+def _index(n: int) -> NDArray[np.integer[Any]]:
     """The index j of each mode."""
     return np.arange((check_size(n) + 1) // 2)
 
 
-def _grounded(frequencies: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+def _grounded(frequencies: Real, n: int) -> Real:
     """The frequencies, the lowest of them 0 if n is odd."""
     if n % 2 == 0:
         return frequencies
     return np.where(np.arange(len(frequencies)) == np.argmin(frequencies), 0.0, frequencies)
 
 
-def _decaying(frequencies: NDArray[np.float64], n: int) -> Modes:
+def _decaying(frequencies: Real, n: int) -> Modes:
     """Modes of real part -1/2 at the given frequencies."""
     return canonical(-0.5 + 1j * _grounded(frequencies, n), n)
 

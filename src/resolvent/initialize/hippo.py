@@ -25,15 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import binom, eval_genlaguerre, eval_legendre
 
-from resolvent.initialize._arguments import check_real, check_size
-
-Array = NDArray[np.float64]
+from resolvent.initialize._arguments import Real, check_real, check_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +49,14 @@ class Hippo:
         decay: the c above, the real part of every eigenvalue of the normal part.
     """
 
-    A: Array
-    B: Array
-    P: Array
+    A: Real
+    B: Real
+    P: Real
     window: float
     decay: float
 
     @property
-    def normal(self) -> Array:
+    def normal(self) -> Real:
         """(n, n) normal part A + P Pᵀ = c I + (skew-symmetric), made exactly so."""
         S = self.A + self.P @ self.P.T
         return (S - S.T) / 2 + self.decay * np.eye(len(S))
@@ -163,28 +162,28 @@ def fout(n: int, window: float = 1.0) -> Hippo:
     return Hippo(A / window, 2 * b / window, P, window, decay=0.0)
 
 
-def _fourier_layout(n: int) -> tuple[NDArray[np.int64], Array]:
+def _fourier_layout(n: int) -> tuple[NDArray[np.integer[Any]], Real]:
     """Positions of the cosines of `fout` (each sine follows its cosine) and their harmonics."""
     pairs = np.arange((n - 1) // 2)
     return 2 - n % 2 + 2 * pairs, pairs + 1.0
 
 
-def _legs_basis(n: int, t: Array) -> Array:
+def _legs_basis(n: int, t: Real) -> Real:
     order, age = np.arange(n), np.exp(-t)[..., None]
     return np.sqrt(2 * order + 1.0) * eval_legendre(order, 2 * age - 1) * age
 
 
-def _legt_basis(n: int, t: Array) -> Array:
+def _legt_basis(n: int, t: Real) -> Real:
     order, inside = np.arange(n), (t <= 1)[..., None]
     values = np.sqrt(2 * order + 1.0) * eval_legendre(order, 1 - 2 * t[..., None])
     return np.where(inside, values, 0)
 
 
-def _lagt_basis(n: int, t: Array) -> Array:
+def _lagt_basis(n: int, t: Real) -> Real:
     return eval_genlaguerre(np.arange(n), 0.0, t[..., None]) * np.exp(-t / 2)[..., None]
 
 
-def _fout_basis(n: int, t: Array) -> Array:
+def _fout_basis(n: int, t: Real) -> Real:
     cosine, harmonic = _fourier_layout(n)
     angle = 2 * np.pi * harmonic * t[..., None]
     values = np.zeros((*t.shape, n))
@@ -212,7 +211,7 @@ def by_name(name: str, n: int) -> Hippo:
     return _lookup(BY_NAME, name)(n)
 
 
-def basis(name: str, n: int, t: ArrayLike) -> Array:
+def basis(name: str, n: int, t: ArrayLike) -> Real:
     """The functions that the kernels e^{tA} B of a HiPPO system (at its defaults) stand for.
 
     They equal the kernels for legs and lagt; for legt and fout they are the limit of many states,
@@ -241,7 +240,7 @@ def _lookup(table: dict[str, Callable], name: str) -> Callable:
     return table[name]
 
 
-def remember(u: ArrayLike, n: int, steps: ArrayLike | None = None) -> Array:
+def remember(u: ArrayLike, n: int, steps: ArrayLike | None = None) -> Real:
     """Run LegS over a signal in warped time and return the coefficients of its whole history.
 
     A warp a(t) of time gives the system h' = a'(t) (A h + B u), whose state holds the coefficients
@@ -278,7 +277,7 @@ def remember(u: ArrayLike, n: int, steps: ArrayLike | None = None) -> Array:
     return h
 
 
-def recall(coefficients: ArrayLike, s: ArrayLike) -> Array:
+def recall(coefficients: ArrayLike, s: ArrayLike) -> Real:
     """The history that LegS coefficients describe: the inverse of `remember`.
 
     Args:

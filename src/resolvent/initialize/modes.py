@@ -17,15 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import block_diag
 
-from resolvent.initialize._arguments import check_size
-
-Complex = NDArray[np.complex128]
-Real = NDArray[np.float64]
+from resolvent.initialize._arguments import Complex, Real, check_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +68,11 @@ class Modes:
         """Number of real states n."""
         return self.W.shape[1]
 
+    @property
+    def real(self) -> NDArray[np.bool_]:
+        """(k,) which modes are single real ones, with weight 1/2."""
+        return np.all(self.V.imag == 0, axis=0)
+
     def matrix(self) -> Real:
         """(n, n) the real state matrix, 2 Re(V diag(eigenvalues) W)."""
         return 2 * (self.V * self.eigenvalues @ self.W).real
@@ -77,6 +80,26 @@ class Modes:
     def input(self) -> Real:
         """(n,) the real input vector, 2 Re(V B)."""
         return 2 * (self.V @ self.B).real
+
+    def transfer(self, s: ArrayLike) -> Complex:
+        """(f, n) the transfer function to the real state, (s - A)^{-1} B, at points (f,)."""
+        return state_transfer(self.eigenvalues, self.V, self.B, np.asarray(s, np.complex128))
+
+
+def state_transfer(eigenvalues: Any, V: Any, B: Any, s: Any) -> Any:
+    """The sum over modes of V B / (s - eigenvalue) and its conjugate; NumPy arrays or tensors.
+
+    Args:
+        eigenvalues: (k,).
+        V: (n, k).
+        B: (k,).
+        s: (f,) complex.
+
+    Returns:
+        (f, n).
+    """
+    gain, mirror = B / (s[:, None] - eigenvalues), B.conj() / (s[:, None] - eigenvalues.conj())
+    return gain @ V.T + mirror @ V.conj().T
 
 
 def conjugate_halves(eigenvalues: ArrayLike, eigenvectors: ArrayLike, B: ArrayLike) -> Modes:
@@ -94,7 +117,10 @@ def conjugate_halves(eigenvalues: ArrayLike, eigenvectors: ArrayLike, B: ArrayLi
     Raises:
         ValueError: if the shapes do not fit or the eigenvalues are not closed under conjugation.
     """
-    values, vectors = np.asarray(eigenvalues, complex), np.asarray(eigenvectors, complex)
+    values, vectors = (
+        np.asarray(eigenvalues, np.complex128),
+        np.asarray(eigenvectors, np.complex128),
+    )
     upper, real, lower = values.imag > 0, values.imag == 0, values.imag < 0
     if upper.sum() != lower.sum():
         raise ValueError(
@@ -103,7 +129,7 @@ def conjugate_halves(eigenvalues: ArrayLike, eigenvectors: ArrayLike, B: ArrayLi
         )
     first = np.argsort(values[real].real, kind="stable")
     then = np.argsort(values[upper].imag, kind="stable")
-    return from_eigenvectors(
+    return complete(
         np.concatenate([values[real][first], values[upper][then]]),
         np.concatenate([vectors[:, real][:, first], vectors[:, upper][:, then]], axis=1),
         B,
@@ -129,21 +155,29 @@ def from_normal(S: ArrayLike, B: ArrayLike) -> Modes:
     Args:
         S: (n, n) real, S + Sᵀ = 2 c I.
         B: (n,) real input vector.
+
+    Raises:
+        ValueError: if S is not of that form.
     """
     S = np.asarray(S, np.float64)
-    n = len(S)
-    decay = S[0, 0]
+    n, decay = len(S), S[0, 0]
     K = (S - S.T) / 2
+    excess = np.abs(S - K - decay * np.eye(n)).max()
+    if excess > 1e-9 * np.abs(S).max():
+        raise ValueError(
+            f"S must be c I + (skew-symmetric), got a symmetric part that differs from {decay:g} I "
+            f"by {excess:.1e}; for a HiPPO system pass its `normal` part"
+        )
     frequencies, U = np.linalg.eigh(-1j * K)
     turning = frequencies > n * np.finfo(float).eps * np.abs(frequencies).max(initial=0.0)
     frequencies, U = frequencies[turning], U[:, turning]
-    planes = np.concatenate([U.real, U.imag], axis=1)
+    planes = np.concatenate([np.real(U), np.imag(U)], axis=1)
     still = np.linalg.qr(planes, mode="complete")[0][:, planes.shape[1] :]
     odd = still.shape[1] % 2
     x, y = still[:, odd::2], still[:, odd + 1 :: 2]
     V = np.concatenate([still[:, :odd], (x - 1j * y) / np.sqrt(2), U], axis=1)
     eigenvalues = decay + 1j * np.concatenate([np.zeros(odd + x.shape[1]), frequencies])
-    return from_eigenvectors(eigenvalues, V, B)
+    return complete(eigenvalues, V, B)
 
 
 def canonical(eigenvalues: ArrayLike, n: int) -> Modes:
@@ -160,7 +194,7 @@ def canonical(eigenvalues: ArrayLike, n: int) -> Modes:
     Raises:
         ValueError: if the count is not (n+1)//2, or n is odd and no eigenvalue is real.
     """
-    values, n = np.asarray(eigenvalues, complex), check_size(n)
+    values, n = np.asarray(eigenvalues, np.complex128), check_size(n)
     k = (n + 1) // 2
     if values.shape != (k,) or (n % 2 and np.all(values.imag != 0)):
         raise ValueError(
@@ -169,8 +203,9 @@ def canonical(eigenvalues: ArrayLike, n: int) -> Modes:
         )
     pair, single = np.array([[1.0], [-1j]]) / np.sqrt(2), np.ones((1, 1))
     alone = int(np.argmax(values.imag == 0)) if n % 2 else None
-    V = block_diag(*(single if j == alone else pair for j in range(k))).astype(complex)
-    W, B = V.conj().T.copy(), np.ones(k, complex)
+    blocks = (single if j == alone else pair for j in range(k))
+    V = np.asarray(block_diag(*blocks), np.complex128)
+    W, B = V.conj().T.copy(), np.ones(k, np.complex128)
     if alone is not None:
         W[alone] /= 2
         B[alone] /= 2
@@ -187,8 +222,8 @@ def from_blocks(blocks: Sequence[Modes]) -> Modes:
         raise ValueError("blocks must hold at least one Modes, got none; pass a list of Modes")
     return Modes(
         np.concatenate([block.eigenvalues for block in blocks]),
-        block_diag(*(block.V for block in blocks)),
-        block_diag(*(block.W for block in blocks)),
+        np.asarray(block_diag(*(block.V for block in blocks))),
+        np.asarray(block_diag(*(block.W for block in blocks))),
         np.concatenate([block.B for block in blocks]),
     )
 
@@ -198,7 +233,7 @@ def tile(modes: Modes, blocks: int) -> Modes:
     return from_blocks([modes] * check_size(blocks, "blocks"))
 
 
-def from_eigenvectors(eigenvalues: Complex, V: Complex, B: ArrayLike) -> Modes:
+def complete(eigenvalues: Complex, V: Complex, B: ArrayLike) -> Modes:
     """Complete one half of the eigenvectors of a real matrix to `Modes`: invert and normalise.
 
     Args:
@@ -227,4 +262,4 @@ def from_eigenvectors(eigenvalues: Complex, V: Complex, B: ArrayLike) -> Modes:
     modal = W @ b
     size = np.abs(modal)
     phase = np.where(size > 1e-14 * size.max(), modal / np.where(size == 0, 1, size), 1)
-    return Modes(eigenvalues.astype(complex), V * phase, W / phase[:, None], modal / phase)
+    return Modes(eigenvalues.astype(np.complex128), V * phase, W / phase[:, None], modal / phase)

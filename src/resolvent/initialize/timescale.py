@@ -9,9 +9,9 @@ default; a dt taken from the code published with S4 (window 2 for LegT, FouT) mu
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from resolvent.initialize._arguments import Seed, check_real
+from resolvent.initialize._arguments import Real, Seed, check_real
 
 
 def log_uniform(
@@ -19,7 +19,7 @@ def log_uniform(
     dt_min: float = 1e-3,
     dt_max: float = 1e-1,
     rng: Seed = 0,
-) -> NDArray[np.float64]:
+) -> Real:
     """Step sizes whose logarithm is uniform between those of dt_min and dt_max (S4).
 
     Args:
@@ -37,7 +37,7 @@ def log_uniform(
     return np.exp(low + (high - low) * np.random.default_rng(rng).random(shape))
 
 
-def inverse_softplus(dt: ArrayLike) -> NDArray[np.float64]:
+def inverse_softplus(dt: ArrayLike) -> Real:
     """The parameter x with log(1 + e^x) = dt, accurate for tiny and for huge dt.
 
     Raises:
