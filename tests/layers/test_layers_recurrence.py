@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from resolvent.layers import ALL, S4, S4D, S5, Bidirectional
+from resolvent.layers import ALL, S4, S4D, S5, Bidirectional, InvariantLayer
 from resolvent.layers.recurrence import Recurrence
+from resolvent.structure import Diagonal
+from resolvent.system import Continuous
 
 # sums of at most a few hundred terms of order one in float64
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
@@ -49,6 +51,36 @@ def test_exported_steps_have_no_complex_numbers(layer, options):
     torch.testing.assert_close(program.module()(*arguments), recurrence(*arguments))
 
 
+class Heads(InvariantLayer):
+    """Two dense heads of three channels, or two single-output ones."""
+
+    def __init__(self, mimo: bool):
+        super().__init__(6, "zoh")
+        self.declare("rate", -torch.rand(2, 4) - 0.5)
+        self.declare("B", torch.randn(2, 4, 3) if mimo else torch.randn(2, 4))
+        self.declare("C", torch.randn(2, 3, 4) if mimo else torch.randn(2, 4))
+        self.declare("D", torch.randn(2, 3))
+        self.mimo = mimo
+
+    def continuous(self) -> Continuous:
+        A = Diagonal(torch.complex(self.rate, self.rate.cos()))
+        B, C = (torch.complex(x, x.sin()) for x in (self.B, self.C))
+        return Continuous(A, B, C, self.D, mimo=self.mimo)
+
+    def step_size(self) -> torch.Tensor:
+        return self.rate.new_full((2, 1), 0.1)
+
+
+def test_several_dense_heads():
+    layer = Heads(mimo=True).double()
+    recurrence, state = Recurrence(layer), layer.initial_state(3)
+    u = torch.randn(3, 4, 6, dtype=torch.float64)
+    y, _ = layer(u)
+    for t in range(4):
+        y_t, state = recurrence(u[:, t], state)
+        torch.testing.assert_close(y_t, y[:, t], **TOLERANCE)
+
+
 def test_states_follow_device_and_dtype():
     recurrence = Recurrence(S5(4, d_state=6))
     assert recurrence.initial_state(2).h.shape == S5(4, d_state=6).initial_state(2).h.shape
@@ -66,6 +98,8 @@ def test_what_has_no_constants_is_refused():
 
     with pytest.raises(TypeError, match="got Gated"):
         Recurrence(Gated(4, d_state=4))
+    with pytest.raises(TypeError, match="share a system between channels"):
+        Recurrence(Heads(mimo=False))
     recurrence = Recurrence(S4D(4, d_state=4))
     with pytest.raises(ValueError, match="dt: the step size is built in"):
         recurrence(torch.zeros(1, 4), recurrence.initial_state(1), dt=torch.ones(1))

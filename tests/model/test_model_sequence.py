@@ -1,4 +1,4 @@
-"""A model gives one prediction however its input arrives: whole, padded, in chunks, step by step."""
+"""A model gives one prediction however its input arrives: whole, padded, chunked or stepped."""
 
 from __future__ import annotations
 
@@ -166,6 +166,20 @@ def test_a_bidirectional_model_predicts_but_does_not_stream(pool):
     ):
         with pytest.raises(TypeError, match="reads the future"):
             call()
+
+
+def test_a_single_target_needs_no_axis():
+    torch.manual_seed(1)
+    config = ModelConfig("S5", {"d_state": 6}, d_model=4, n_layers=1)
+    scalar = build_model(config, d_input=3, n_outputs=None).double()
+    torch.manual_seed(1)
+    vector = build_model(config, d_input=3, n_outputs=1).double()
+    x, lengths = inputs(2, 5), torch.tensor([5, 3])
+    torch.testing.assert_close(scalar(x), vector(x)[:, 0])
+    traced, state = scalar.prefixes(x, lengths=lengths)
+    torch.testing.assert_close(traced, vector.prefixes(x, lengths=lengths)[0][..., 0])
+    assert scalar.step(x[:, 0], state)[0].shape == (2,)
+    traced.sum().backward()
 
 
 def test_shapes_are_checked_where_the_data_enters():

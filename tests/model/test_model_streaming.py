@@ -1,4 +1,4 @@
-"""A stream is the model's step with constants folded: same numbers, same states, real arithmetic."""
+"""A stream is the model's step with constants folded: same numbers and states, all real."""
 
 from __future__ import annotations
 

@@ -52,16 +52,19 @@ class Recurrence(nn.Module):
             )
         system = layer.system()
         assert isinstance(system, Invariant)
+        if not system.mimo and system.D.shape[1] != 1:
+            raise TypeError("layer: its heads share a system between channels; use its own step")
         self.d_model = layer.d_model
         self.mimo = system.mimo
         self.A = _transition(system)
         _, B, C, D = system.dense()
         order = _interleaved(system)
         B, C = B[..., order, :], C[..., order]
-        if not self.mimo:
+        if self.mimo:  # one matrix for all heads: (d_model, m N) and (m N, d_model)
+            B, C, D = torch.block_diag(*B.mT), torch.block_diag(*C.mT), D.flatten()
+        else:
             B, C = B[..., 0], C[..., 0, :]  # (m, N)
-        buffers = {"B": B.mT if self.mimo else B, "C": C.mT if self.mimo else C, "D": D}
-        _register(self, **buffers)
+        _register(self, B=B, C=C, D=D)
         self.register_buffer("zero", layer.initial_state(1).h, persistent=False)
 
     def forward(
@@ -74,16 +77,15 @@ class Recurrence(nn.Module):
         """
         if dt is not None:
             raise ValueError("dt: the step size is built in here; use the layer's own step instead")
-        u = u_t.view(-1, *self.D.shape)
         h = state.h.flatten(2)
         if self.mimo:
-            h = self.A(h, torch.bmm(u.transpose(0, 1), self.B).transpose(0, 1))
-            y = torch.bmm(h.transpose(0, 1), self.C).transpose(0, 1)
+            h = self.A(h, torch.mm(u_t, self.B).view_as(h))
+            y = torch.addcmul(torch.mm(h.flatten(1), self.C), self.D, u_t)
         else:
+            u = u_t[..., None]
             h = self.A(h, self.B * u)
-            y = (self.C * h).sum(-1, keepdim=True)
-        y = torch.addcmul(y, self.D, u)
-        return y.flatten(1), State(h.view_as(state.h))
+            y = torch.addcmul((self.C * h).sum(-1), self.D[:, 0], u_t)
+        return y, State(h.view_as(state.h))
 
     step = forward
 
@@ -103,15 +105,17 @@ class _Pairs(nn.Module):
 
     real: Tensor
     imag: Tensor
+    swap: Tensor
 
     def __init__(self, a: Tensor):
         super().__init__()
         real = torch.stack([a.real, a.real], -1).flatten(-2)
         imag = torch.stack([-a.imag, a.imag], -1).flatten(-2)
-        _register(self, real=real, imag=imag)
+        swap = torch.arange(real.shape[-1], device=a.device).view(-1, 2).flip(-1).flatten()
+        _register(self, real=real, imag=imag, swap=swap)
 
     def forward(self, h: Tensor, x: Tensor) -> Tensor:
-        swapped = h.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        swapped = h.index_select(-1, self.swap)
         return torch.addcmul(torch.addcmul(x, self.real, h), self.imag, swapped)
 
 

@@ -78,13 +78,14 @@ class ModelConfig:
         return cls(**values)
 
 
-def build_model(config: ModelConfig, d_input: int, n_outputs: int) -> SequenceModel:
+def build_model(config: ModelConfig, d_input: int, n_outputs: int | None) -> SequenceModel:
     """A freshly initialised model, from torch's random generator.
 
     Args:
         config: what it is made of.
         d_input: number of input channels.
-        n_outputs: number of classes, or of regression targets.
+        n_outputs: number of classes, or of regression targets; None for one target, see
+            :class:`SequenceModel`.
 
     Raises:
         ValueError: a name is unknown or a number out of range; the message lists what is known.

@@ -36,7 +36,8 @@ class SequenceModel(nn.Module):
 
     Args:
         backbone: turns inputs into features.
-        n_outputs: number of classes, or of regression targets.
+        n_outputs: number of classes, or of regression targets; None for a single target without
+            an axis of its own: predictions are then (b,) wherever (b, n_outputs) is said below.
         pool: "mean" or "last", see :mod:`resolvent.model.pool`.
 
     Attributes:
@@ -45,15 +46,15 @@ class SequenceModel(nn.Module):
 
     config: ModelConfig | None = None
 
-    def __init__(self, backbone: Backbone, n_outputs: int, pool: str = "mean"):
+    def __init__(self, backbone: Backbone, n_outputs: int | None, pool: str = "mean"):
         super().__init__()
-        if n_outputs < 1:
+        if n_outputs is not None and n_outputs < 1:
             raise ValueError(f"n_outputs: must be a positive integer, got {n_outputs!r}")
         self.d_input = backbone.d_input
         self.n_outputs = n_outputs
         self.backbone = backbone
         self.pool = make_pool(pool)
-        self.head = nn.Linear(backbone.d_model, n_outputs)
+        self.head = nn.Linear(backbone.d_model, n_outputs or 1)
 
     @property
     def causal(self) -> bool:
@@ -76,7 +77,7 @@ class SequenceModel(nn.Module):
         y, _ = self.backbone(x, dt=dt, resets=resets, lengths=lengths)
         start = self.pool.initial_state(y.new_zeros(len(y), y.shape[2]))
         pooled, _ = self.pool.final(y, start, resets, lengths)
-        return self.head(pooled)
+        return self._predict(pooled)
 
     def advance(
         self,
@@ -104,7 +105,7 @@ class SequenceModel(nn.Module):
         """
         y, blocks, pool = self._features(x, state, dt, resets, lengths)
         pooled, pool = self.pool.final(y, pool, resets, lengths)
-        return self.head(pooled), ModelState(blocks, pool)
+        return self._predict(pooled), ModelState(blocks, pool)
 
     def prefixes(
         self,
@@ -117,9 +118,9 @@ class SequenceModel(nn.Module):
     ) -> tuple[Tensor, ModelState]:
         """As :meth:`advance`, with the prediction after every step: (b, l, n_outputs)."""
         y, blocks, pool = self._features(x, state, dt, resets, lengths)
-        predictions = self.head(self.pool.prefixes(y, pool, resets))
+        pooled = self.pool.prefixes(y, pool, resets)
         _, pool = self.pool.final(y, pool, resets, lengths)
-        return zero_padding(predictions, real_steps(x, lengths)), ModelState(blocks, pool)
+        return self._predict(pooled, real_steps(x, lengths)), ModelState(blocks, pool)
 
     def step(
         self, x_t: Tensor, state: ModelState, *, dt: Tensor | None = None
@@ -131,7 +132,7 @@ class SequenceModel(nn.Module):
         """
         y, blocks = self.backbone.step(x_t, state.blocks, dt=dt)
         pooled, pool = self.pool.step(y, state.pool)
-        return self.head(pooled), ModelState(blocks, pool)
+        return self._predict(pooled), ModelState(blocks, pool)
 
     def initial_state(
         self,
@@ -147,6 +148,10 @@ class SequenceModel(nn.Module):
         blocks = self.backbone.initial_state(batch_size, device, dtype)
         rows = self.head.weight.new_zeros(batch_size, self.backbone.d_model)
         return ModelState(blocks, self.pool.initial_state(rows.to(device=device, dtype=dtype)))
+
+    def _predict(self, pooled: Tensor, real: Tensor | None = None) -> Tensor:
+        y = zero_padding(self.head(pooled), real)
+        return y if self.n_outputs else y[..., 0]
 
     def _features(
         self,
