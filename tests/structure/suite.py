@@ -1,6 +1,6 @@
 """What every structure is held to: a structure writes how to make one and its dense twin.
 
-The twin is a NumPy matrix built from the stored tensors without the package; everything else follows.
+The twin is a NumPy matrix built from the stored tensors alone; everything else follows.
 """
 
 from __future__ import annotations
