@@ -1,0 +1,197 @@
+"""From a set of series to a finished run: split, preprocess, build, train, score."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resolvent import train as training
+from resolvent.atomic import write_atomic
+from resolvent.choices import Choices
+from resolvent.data import Preprocess, SeriesDataset, SeriesSet, make_loader
+from resolvent.data.errors import show
+from resolvent.model import build_model
+from resolvent.train import FitResult
+from resolvent.workflow.defaults import model_config, train_config, validation_share
+from resolvent.workflow.run import CONFIG, SCORES, Evaluation, Run, read_config
+from resolvent.workflow.split import hold_out
+from resolvent.workflow.target import make_target
+
+FILES = (CONFIG, "checkpoint.safetensors", "metrics.jsonl", "model.safetensors", SCORES)
+"""What a run consists of, besides its report."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A run that has been trained, and how that went.
+
+    Attributes:
+        run: Ready to predict.
+        result: Of the training loop.
+        parts: Evaluations by the name of the part: "validation" where a part was held out, "test"
+            where a test set was given.
+    """
+
+    run: Run
+    result: FitResult
+    parts: Mapping[str, Evaluation]
+
+    @property
+    def headline(self) -> tuple[str, str, float] | None:
+        """(part, metric, value) that sums the run up: the test set's, else the held-out part's."""
+        for part in ("test", "validation"):
+            if part in self.parts:
+                metric = self.run.target.task().metric
+                return part, metric, self.parts[part].scores[metric]
+        return None
+
+
+def fit(
+    series: SeriesSet,
+    choices: Choices,
+    *,
+    test: SeriesSet | None = None,
+    folder: Path | None = None,
+    overwrite: bool = False,
+    source: str | None = None,
+    quiet: bool = False,
+) -> Fitted:
+    """Train a model on a set of series, or resume the run in `folder` where it was interrupted.
+
+    Everything random follows from `choices.seed`. Preprocessing, schedule and the model's range of
+    time scales are fitted on the part that is learned from, never on what is held out or tested.
+
+    Args:
+        series: Labelled training set.
+        choices: The run's description.
+        test: Scored at the end, and used for nothing else.
+        folder: Where the run is written; None keeps nothing.
+        overwrite: Delete the run that is in `folder` and start anew.
+        source: Where the data came from, as the user wrote it.
+        quiet: Show no progress.
+
+    Raises:
+        DataError: The data cannot be learned from, or are not those of the run in `folder`.
+        ValueError: The choices are impossible, or the run in `folder` is finished or another one.
+        TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
+        NonFiniteError: Training diverged.
+    """
+    share = validation_share(choices, len(series), scored=test is not None)
+    learned, held_out = hold_out(series, share, choices.seed)
+    target = make_target(learned)
+    preprocess = Preprocess.fit(learned)
+    with training.deterministic():
+        training.seed_all(choices.seed)
+        model = build_model(model_config(choices, learned), preprocess.n_outputs, target.n_outputs)
+    facts = _facts(series, held_out, test, source)
+    run = Run(model, preprocess, target, choices, facts, folder)
+    config = train_config(choices, len(learned), held_out is not None)
+    for part in (held_out, test):
+        if part is not None:
+            run.check_labels(part)
+    if folder is not None:
+        _claim(folder, run.sections(), overwrite)
+    result = training.fit(
+        model,
+        make_loader(_dataset(run, learned), config.batch_size, choices.seed),
+        None if held_out is None else make_loader(_dataset(run, held_out), 64, shuffle=False),
+        target.task(choices.label_smoothing),
+        config,
+        run_dir=folder,
+        resume=folder is not None,
+        quiet=quiet,
+    )
+    model.cpu().eval()
+    parts = {"validation": held_out, "test": test}
+    return Fitted(run, result, {k: run.evaluate(v) for k, v in parts.items() if v is not None})
+
+
+def finish(fitted: Fitted) -> None:
+    """Write scores.json, whose presence says that the run is finished."""
+    assert fitted.run.folder is not None
+    scores = {
+        "status": fitted.result.status,
+        "steps": fitted.result.step,
+        "seconds": fitted.result.history[-1]["seconds"],
+        **{part: _json_numbers(e.scores) for part, e in fitted.parts.items()},
+    }
+    write_atomic(fitted.run.folder / SCORES, json.dumps(scores, indent=2) + "\n")
+
+
+def _dataset(run: Run, series: SeriesSet) -> SeriesDataset:
+    return SeriesDataset(series, run.preprocess, run.target.encoding)
+
+
+def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:
+    """Make `folder` this run's: start it, or check that what is there is the same run, unfinished.
+
+    Raises:
+        ValueError: It holds a finished run, or another one.
+    """
+    if overwrite:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+    remedy = "start over with --overwrite, or name another folder with --out"
+    if (folder / SCORES).exists():
+        raise ValueError(f"{folder}: the run here is finished; {remedy}")
+    if (folder / CONFIG).exists():
+        there = read_config(folder)
+        for section in ("choices", "data"):
+            for key, value in json.loads(json.dumps(sections[section])).items():
+                known = there.get(section, {}).get(key)
+                if known != value and key != "source":
+                    raise ValueError(
+                        f"{folder}: an unfinished run with {key} {show(known)} is here, now it is "
+                        f"{show(value)}; resume it with its own settings, {remedy}"
+                    )
+    training.update_config(folder, **sections)
+
+
+def _facts(
+    series: SeriesSet, held_out: SeriesSet | None, test: SeriesSet | None, source: str | None
+) -> dict[str, Any]:
+    """Section "data" of config.json: what a reader of the run should know of its data."""
+    y = series.labels
+    facts: dict[str, Any] = {
+        "name": series.name,
+        "source": source or series.name,
+        "sha256": _digest(series),
+        "series": len(series),
+        "held_out": 0 if held_out is None else len(held_out),
+        "test": 0 if test is None else len(test),
+        "lengths": [int(series.lengths.min()), int(series.lengths.max())],
+        "channels": list(series.channel_names),
+        "sampling_rate": series.sampling_rate,
+        "missing": series.has_missing,
+    }
+    if series.task == "classification":
+        labels, counts = np.unique(y, return_counts=True)
+        facts["classes"] = {str(k): int(n) for k, n in zip(labels, counts, strict=True)}
+    else:
+        facts["range"] = [float(y.min()), float(y.max())]
+    if series.groups is not None:
+        facts["groups"] = len(np.unique(series.groups))
+        if held_out is not None and held_out.groups is not None:
+            facts["held_out_groups"] = [str(g) for g in np.unique(held_out.groups)]
+    return facts
+
+
+def _digest(series: SeriesSet) -> str:
+    """A fingerprint of values, labels and groups: a resumed run must see the same data."""
+    digest = hashlib.sha256(repr([x.shape for x in series.X]).encode())
+    for x in series.X:
+        digest.update(x.tobytes())
+    for extra in (series.y, series.groups):
+        digest.update(repr(None if extra is None else extra.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _json_numbers(scores: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
