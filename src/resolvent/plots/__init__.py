@@ -5,6 +5,7 @@ it with ``figure.savefig``, or embed it with `to_svg`.
 """
 
 from resolvent.plots.figures import (
+    curves,
     impulse_responses,
     memory,
     pseudospectrum,
@@ -17,6 +18,7 @@ from resolvent.plots.style import to_svg
 
 __all__ = [
     "Picture",
+    "curves",
     "impulse_responses",
     "inspect_model",
     "memory",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from resolvent import analysis
@@ -68,21 +70,28 @@ def memory(subject: InvariantLayer | Invariant, fraction: float = 0.99) -> Figur
 
 
 @styled
-def pseudospectrum(subject: Matrix | Pseudospectrum) -> Figure:
+def pseudospectrum(subject: Matrix | Pseudospectrum, title: str = "Pseudospectrum") -> Figure:
     """Level lines of the resolvent norm of one matrix, with its eigenvalues.
 
     Args:
         subject: a matrix (n, n), a structure that holds one, or what `analysis.pseudospectrum`
             returned.
+        title: of the picture.
     """
     portrait = subject if isinstance(subject, Pseudospectrum) else analysis.pseudospectrum(subject)
-    figure, (axes,) = panels(width=5)
+    figure, (axes,) = panels(width=6)
     draw.resolvent_levels(axes, portrait)
+    axes.set_title(title)
     return figure
 
 
 @styled
-def transfer(systems: dict[str, Continuous | Invariant], omega: Tensor, head: int = 0) -> Figure:
+def transfer(
+    systems: Mapping[str, Continuous | Invariant],
+    omega: Tensor,
+    head: int = 0,
+    title: str = "Transfer function",
+) -> Figure:
     """Gain of several systems over frequency, on logarithmic axes.
 
     Args:
@@ -90,6 +99,7 @@ def transfer(systems: dict[str, Continuous | Invariant], omega: Tensor, head: in
         omega: positive angular frequencies (f,): per unit of time for continuous systems, radians
             a step for discrete ones.
         head: the head drawn.
+        title: of the picture.
 
     Raises:
         ValueError: a system has dense B and C.
@@ -98,7 +108,39 @@ def transfer(systems: dict[str, Continuous | Invariant], omega: Tensor, head: in
         if system.mimo:
             raise ValueError(f"systems: {label!r} has dense B and C; pick one input and output")
     figure, (axes,) = panels(width=6)
-    draw.bode(axes, dict(systems), omega.double(), head)
+    draw.bode(axes, systems, omega.double(), head)
+    axes.set_title(title)
+    return figure
+
+
+@styled
+def curves(
+    x: ArrayLike,
+    lines: Mapping[str, ArrayLike],
+    labels: tuple[str, str],
+    title: str = "",
+    logarithmic: str = "",
+) -> Figure:
+    """Any quantities over a common abscissa, in the style of the other pictures.
+
+    Args:
+        x: (l,) abscissa.
+        lines: label and ordinates (l,) of every curve.
+        labels: names, with units, of the two axes.
+        title: of the picture.
+        logarithmic: the axes that are logarithmic: "", "x", "y" or "xy".
+    """
+    figure, (axes,) = panels(width=6)
+    for label, y in lines.items():
+        axes.plot(np.asarray(x), np.asarray(y), label=label)
+    if "x" in logarithmic:
+        axes.set_xscale("log")
+    if "y" in logarithmic:
+        axes.set_yscale("log")
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    axes.set_title(title)
+    axes.margins(x=0)
+    axes.legend()
     return figure
 
 
@@ -118,20 +160,17 @@ def timescales(subject: InvariantLayer | Invariant) -> Figure:
 
 
 def system_of(subject: Subject) -> Continuous | Invariant:
-    """The system of a layer, or the system itself, in float64 and without its graph.
+    """The system of a layer, or the system itself, in float64.
 
     Raises:
         TypeError: the subject has no system that is the same at every step.
     """
-    if isinstance(subject, InvariantLayer):
-        with torch.no_grad():
-            return in_double(subject.system())  # type: ignore[return-value]
-    if isinstance(subject, Continuous | Invariant):
-        with torch.no_grad():
-            return in_double(subject)
-    raise TypeError(
-        f"subject: expected a time-invariant layer or system, got {type(subject).__name__}"
-    )
+    system = subject.system() if isinstance(subject, InvariantLayer) else subject
+    if not isinstance(system, Continuous | Invariant):
+        raise TypeError(
+            f"subject: expected a time-invariant layer or system, got {type(subject).__name__}"
+        )
+    return in_double(system)
 
 
 def invariant_of(subject: InvariantLayer | Invariant) -> Invariant:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -22,7 +24,7 @@ LONGEST = 1 << 16
 def left_half_plane(axes: Axes, A: Structure) -> None:
     """Continuous eigenvalues of all heads; the half-plane of growth is shaded."""
     values = eigenvalues(A).flatten()
-    real, imag = values.real.numpy(), values.imag.numpy()
+    real, imag = _array(values.real), _array(values.imag)
     width = max(np.ptp(real), 0.2 * np.abs(real).max(), 1e-3)
     left, right = real.min() - 0.15 * width, max(real.max(), 0) + 0.15 * width
     axes.axvspan(0, right, color=FORBIDDEN, zorder=0)
@@ -47,13 +49,13 @@ def unit_disc(axes: Axes, A: Structure) -> None:
 
 def step_sizes(axes: Axes, dt: Tensor) -> None:
     """Histogram of step sizes."""
-    _log_histogram(axes, dt.flatten().numpy(), "step size dt; 1/dt steps are one unit of time")
+    _log_histogram(axes, _array(dt.flatten()), "step size dt; 1/dt steps are one unit of time")
     axes.set_title("Step sizes")
 
 
 def memories(axes: Axes, lengths: Tensor, fraction: float) -> None:
     """Histogram of memory lengths; those without end are counted in the title."""
-    values = lengths.flatten().numpy()
+    values = _array(lengths.flatten())
     finite = values[np.isfinite(values) & (values > 0)]
     title = f"Memory: steps to {100 * fraction:g} % of the kernel's energy"
     if len(finite) < len(values):
@@ -63,7 +65,7 @@ def memories(axes: Axes, lengths: Tensor, fraction: float) -> None:
         axes.set_axis_off()
         return
     _log_histogram(axes, finite, "memory length in steps")
-    middle = float(np.median(finite))
+    middle = float(np.sort(finite)[len(finite) // 2])
     axes.axvline(middle, color=VERMILLION, linewidth=1.4, label=f"median {middle:,.0f}")
     axes.set_ylim(top=1.2 * axes.get_ylim()[1])
     axes.legend()
@@ -71,7 +73,7 @@ def memories(axes: Axes, lengths: Tensor, fraction: float) -> None:
 
 def impulse(axes: Axes, system: Invariant, length: int, title: str) -> None:
     """Kernel of a system with one head; the skip, a spike at 0, would dwarf it."""
-    K = kernel(system, min(length, LONGEST))[0].numpy()
+    K = _array(kernel(system, min(length, LONGEST))[0])
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.plot(K, color=BLUE, linewidth=1.1, rasterized=len(K) > 4000)
     axes.set(xlabel="steps after the impulse", ylabel="response", xlim=(0, len(K)))
@@ -80,14 +82,15 @@ def impulse(axes: Axes, system: Invariant, length: int, title: str) -> None:
 
 
 def bode(
-    axes: Axes, systems: dict[str, Continuous | Invariant], omega: Tensor, component: int = 0
+    axes: Axes, systems: Mapping[str, Continuous | Invariant], omega: Tensor, head: int = 0
 ) -> None:
     """Magnitude of transfer functions over angular frequencies omega (f,), one head of each."""
     for label, system in systems.items():
         s = 1j * omega if isinstance(system, Continuous) else torch.exp(1j * omega)
-        magnitude = transfer_function(system, s)[component].abs()
-        axes.loglog(omega.numpy(), magnitude.numpy(), label=label)
-    axes.set(xlabel="angular frequency ω", ylabel="gain |G|", xlim=(omega.min(), omega.max()))
+        magnitude = transfer_function(system, s)[head].abs()
+        axes.loglog(_array(omega), _array(magnitude), label=label)
+    axes.set(xlabel="angular frequency ω", ylabel="gain |G|")
+    axes.set_xlim(float(omega.min()), float(omega.max()))
     axes.set_title("Transfer function")
     _plain_ticks(axes.yaxis)
     if len(systems) > 1:
@@ -96,16 +99,16 @@ def bode(
 
 def resolvent_levels(axes: Axes, portrait: Pseudospectrum) -> None:
     """Filled contours of the resolvent norm in powers of ten, and the eigenvalues as computed."""
-    sigma = np.log10(np.maximum(portrait.sigma_min.numpy(), portrait.floor))
+    sigma = np.log10(np.maximum(_array(portrait.sigma_min), portrait.floor))
     low, high = np.floor(sigma.min()), np.ceil(sigma.max())
     step = max(1, int(np.ceil((high - low) / 8)))
     levels = np.arange(high - step * np.ceil((high - low) / step), high + step, step)
-    x, y = portrait.real.numpy(), portrait.imag.numpy()
+    x, y = _array(portrait.real), _array(portrait.imag)
     filled = axes.contourf(x, y, sigma, levels, cmap="cividis")
     axes.contour(x, y, sigma, levels, colors="white", linewidths=0.4, linestyles="solid")
     values = portrait.eigenvalues
     axes.scatter(
-        values.real.numpy(), values.imag.numpy(), s=12, color=VERMILLION, linewidths=0, zorder=3
+        _array(values.real), _array(values.imag), s=12, color=VERMILLION, linewidths=0, zorder=3
     )
     if x.min() < 0 < x.max():
         axes.axvline(0, color="white", linewidth=1, linestyle=":")
@@ -117,6 +120,11 @@ def resolvent_levels(axes: Axes, portrait: Pseudospectrum) -> None:
     bar = axes.figure.colorbar(filled, ax=axes, ticks=levels)
     bar.ax.set_yticklabels([f"$10^{{{int(level)}}}$" for level in levels])
     bar.set_label("‖E‖ that puts an eigenvalue here", fontsize=8)
+
+
+def _array(x: Tensor) -> np.ndarray:
+    """Plain numbers, of a parameter or a result, from any device."""
+    return x.detach().cpu().numpy()
 
 
 def _log_histogram(axes: Axes, values: np.ndarray, label: str) -> None:
@@ -145,8 +153,8 @@ def _scatter(axes: Axes, values: Tensor) -> None:
     """Eigenvalues; a crowd shows its density, and goes into a vector file as one bitmap."""
     crowd = len(values) > 300
     axes.scatter(
-        values.real.numpy(),
-        values.imag.numpy(),
+        _array(values.real),
+        _array(values.imag),
         s=12,
         color=BLUE,
         alpha=float(np.clip(6 / len(values) ** 0.5, 0.1, 0.9)) if crowd else 0.9,

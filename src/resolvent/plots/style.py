@@ -12,6 +12,7 @@ from functools import wraps
 from typing import ParamSpec
 
 import matplotlib
+import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -62,11 +63,11 @@ _P = ParamSpec("_P")
 
 
 def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
-    """Run a function that makes a figure under this style, and leave no trace of the style."""
+    """Make a figure under this style, without gradients, and leave no trace of the style."""
 
     @wraps(draw)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        with matplotlib.rc_context(STYLE), torch.no_grad():  # type: ignore[arg-type]
             return draw(*args, **kwargs)
 
     return wrapped
