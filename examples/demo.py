@@ -1,8 +1,8 @@
 """The whole road on real recordings: train, compare, stream, report.
 
-Twenty people wore a smart watch through seven shoulder exercises; series are 950 to 2,620 samples of
-acceleration and rotation, and no subject is in both training and test set. S5-PTD is trained in
-parallel; MiniRocket, the strongest quick baseline for such data, is trained beside it; then the same
+Twenty people wore a smart watch through seven shoulder exercises; series are 950 to 2,620 samples
+of acceleration and rotation, and no subject is in both training and test set. S5-PTD is trained in
+parallel; MiniRocket, a strong and quick baseline for such data, is trained beside it; then the same
 weights read the test set as a recurrence, sample by sample.
 
 Run it with `make demo`, or: python examples/demo.py [--out runs/demo] [--seed 0]
@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from aeon.classification.convolution_based import MiniRocketClassifier
+from resolvent.report import write_report
 
 from resolvent import data
 from resolvent.data import Batch, SeriesSet, make_loader
 from resolvent.model import Stream
-from resolvent.report import write_report
 from resolvent.workflow import Choices, Run, finish, fit
 
 
@@ -50,7 +50,9 @@ def main() -> None:
     print(f"    MiniRocket {theirs:.3f} ({their_time:.0f} s)")
 
     difference, per_sample = stream(fitted.run, test)
-    print(f"streamed sample by sample: largest difference from the parallel output {difference:.1e},")
+    print(
+        f"streamed sample by sample: largest difference from the parallel output {difference:.1e},"
+    )
     print(f"{per_sample:.0f} microseconds a sample and series")
     print(f"report: {write_report(fitted)}")
 
