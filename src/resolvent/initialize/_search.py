@@ -12,7 +12,7 @@ from resolvent.initialize.modes import Modes, complete, state_transfer
 
 # Each stage smooths the maximum less: log-sum-exp misses it by log(number of terms) / sharpness.
 SHARPNESS = (20.0, 60.0, 200.0, 600.0)
-REFUSED = 1e3  # the loss of a system that does not exist; the start has about 0
+REFUSED = 1e3  # the loss of a trial that is no system; the start has about 0
 
 
 def descend(
@@ -48,15 +48,18 @@ def descend(
         point = torch.from_numpy(x.copy()).requires_grad_()
         try:
             found = measures(*unknowns.system(point))
-        except torch.linalg.LinAlgError:  # a trial step to a singular basis: refuse it
+        except torch.linalg.LinAlgError:  # a trial step to a singular basis
             return REFUSED, np.zeros_like(x)
-        pairs = zip(found, scales, strict=True)
-        ratios = torch.cat([(values / scale).log().reshape(-1) for values, scale in pairs])
+        ratios = torch.cat(
+            [(m / scale).log().reshape(-1) for m, scale in zip(found, scales, strict=True)]
+        )
         loss = torch.logsumexp(sharpness * ratios, 0) / sharpness
         (gradient,) = torch.autograd.grad(loss, point)
+        if not torch.isfinite(gradient).all():
+            return REFUSED, np.zeros_like(x)
         return loss.item(), gradient.numpy()
 
-    x, box = np.zeros(unknowns.size), Bounds(-1.0, 1.0)
+    x, box = np.zeros(unknowns.size), Bounds(-0.5, 0.5)
     for sharpness in SHARPNESS:
         options = {"maxiter": steps, "maxcor": 30, "maxls": 50}
         x = minimize(objective, x, (sharpness,), "L-BFGS-B", True, bounds=box, options=options).x
@@ -84,7 +87,7 @@ class _Measures:
         columns, images = self._real(V), self._real(V * eigenvalues)
         E = torch.linalg.solve(columns, images, left=False) - self.A
         # A pair (v, conj v) is sqrt(2) (Re v, Im v) turned by a unitary matrix.
-        weights = torch.where(self.complex, 2.0**0.5, 1.0)
+        weights = (1.0 + self.complex.double()).sqrt()
         singular = torch.linalg.svdvals(self._real(V * weights))
         error = state_transfer(eigenvalues, V, B, self.s) - self.target
         distance = torch.linalg.vector_norm(error, dim=1)
