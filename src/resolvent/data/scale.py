@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from resolvent.data.series import SeriesSet
+
+BLOCK = 1000  # series taken together: few enough to need little memory, enough to be fast
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,9 @@ class Standardise:
         Every time step weighs the same and missing values do not count. A channel that is
         constant, or missing throughout, is only shifted: its std is 1.
         """
-        values = np.concatenate(series.X).astype(np.float64)
-        present = ~np.isnan(values)
-        count = np.maximum(present.sum(axis=0), 1)
-        mean = np.where(present, values, 0.0).sum(axis=0) / count
-        std = np.sqrt((np.where(present, values - mean, 0.0) ** 2).sum(axis=0) / count)
+        count = np.maximum(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)), 1)
+        mean = sum(np.nansum(x, axis=0) for x in _blocks(series)) / count
+        std = np.sqrt(sum(np.nansum((x - mean) ** 2, axis=0) for x in _blocks(series)) / count)
         floor = 1e-6 * np.maximum(np.abs(mean), 1e-6)  # below this, float32 inputs hold only noise
         return cls(tuple(mean.tolist()), tuple(np.where(std > floor, std, 1.0).tolist()))
 
@@ -54,3 +55,9 @@ class Standardise:
     def from_dict(cls, data: dict[str, Any]) -> Standardise:
         """Rebuild what `to_dict` returned."""
         return cls(tuple(data["mean"]), tuple(data["std"]))
+
+
+def _blocks(series: SeriesSet) -> Iterator[np.ndarray]:
+    """Yield the steps of many series at once, float64 (steps, channels)."""
+    for start in range(0, len(series), BLOCK):
+        yield np.concatenate(series.X[start : start + BLOCK]).astype(np.float64)
