@@ -165,7 +165,7 @@ def test_inspection_survives_a_layer_that_does_not_decay():
     with torch.no_grad():
         layer.log_decay.fill_(-200.0)
     (picture,) = plots.inspect_model(layer)
-    assert "does not decay" in picture.text and "without end" in picture.text
+    assert "does not decay" in picture.text and "∞ steps" in picture.text
     assert plots.to_svg(picture.figure).startswith("<svg")
 
 

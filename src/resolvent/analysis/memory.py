@@ -9,8 +9,8 @@ from resolvent.analysis.precise import in_double
 from resolvent.structure import Diagonal, Scalar, Structure
 from resolvent.system import Invariant
 
-DOUBLINGS = 60
-"""Most doublings of the number of steps: a kernel still alive after 2^60 steps does not decay."""
+DOUBLINGS = 50
+"""Most doublings of the number of steps: slower decay than 2^-50 a step is lost in rounding."""
 
 BUDGET = 1 << 18
 """Numbers in the Gramians of the heads that are worked on at once; their powers are as large."""

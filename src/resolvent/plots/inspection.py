@@ -113,7 +113,7 @@ def _span(values: Tensor) -> str:
 
 def _number(x: float) -> str:
     if not math.isfinite(x):
-        return "without end" if x > 0 else str(x)
+        return "∞" if x > 0 else str(x)
     return f"{x:,.0f}" if 100 <= abs(x) < 1e9 else f"{x:.3g}"
 
 

@@ -25,7 +25,8 @@ def left_half_plane(axes: Axes, A: Structure) -> None:
     """Continuous eigenvalues of all heads; the half-plane of growth is shaded."""
     values = eigenvalues(A).flatten()
     real, imag = _array(values.real), _array(values.imag)
-    width = max(np.ptp(real), 0.2 * np.abs(real).max(), 1e-3)
+    width = max(np.ptp(real), 0.2 * np.abs(real).max())
+    width = width if width > 1e-6 else 1.0  # eigenvalues on the axis itself
     left, right = real.min() - 0.15 * width, max(real.max(), 0) + 0.15 * width
     axes.axvspan(0, right, color=FORBIDDEN, zorder=0)
     axes.axvline(0, color=FAINT, linewidth=0.8)
