@@ -1,6 +1,6 @@
 """The whole road on real recordings: train, compare, stream, report.
 
-Twenty people wore a smart watch through seven shoulder exercises; series are 950 to 2,620 samples
+Ten people wore a smart watch through seven shoulder exercises; series are 950 to 2,620 samples
 of acceleration and rotation, and no subject is in both training and test set. S5-PTD is trained in
 parallel; MiniRocket, a strong and quick baseline for such data, is trained beside it; then the same
 weights read the test set as a recurrence, sample by sample.
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def rocket_accuracy(train: SeriesSet, test: SeriesSet, seed: int) -> float:
-    """Test accuracy of MiniRocket, which needs equal lengths: series are stretched to the median."""
+    """Test accuracy of MiniRocket, on series stretched to one length, which it needs."""
     length = int(np.median(train.lengths))
     model = MiniRocketClassifier(random_state=seed, n_jobs=-1)
     model.fit(stretched(train, length), train.y)
