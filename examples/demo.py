@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from aeon.classification.convolution_based import MiniRocketClassifier
-from resolvent.report import write_report
 
 from resolvent import data
 from resolvent.data import Batch, SeriesSet, make_loader
 from resolvent.model import Stream
+from resolvent.report import write_report
 from resolvent.workflow import Choices, Run, finish, fit
 
 
