@@ -72,8 +72,8 @@ def matrices(system: Discrete) -> tuple[np.ndarray, ...]:
     if not system.mimo:
         B, C = B[..., :, None], C[..., None, :]
     if A.dtype.is_complex:
-        B, C = _each(real_input, B), _each(real_output, C)
-    return _dense(A), B, C, _numpy(system.D)
+        B, C = each(real_input, B), each(real_output, C)
+    return dense_matrix(A), B, C, _numpy(system.D)
 
 
 def state(h: Tensor) -> np.ndarray:
@@ -82,24 +82,25 @@ def state(h: Tensor) -> np.ndarray:
     return np.concatenate([h.real, h.imag], 2) if np.iscomplexobj(h) else h
 
 
-def _dense(A: Structure) -> np.ndarray:
+def dense_matrix(A: Structure) -> np.ndarray:
     if isinstance(A, Scalar):
         return _numpy(A.value)[..., None, None] * np.eye(A.size)
     if isinstance(A, Dense):
         return _numpy(A.values)
     if isinstance(A, DPLR):
-        return _each(real_dplr_rows, _numpy(torch.cat([A.values[..., None], A.P, A.Q], -1)))
+        return each(_dplr, _numpy(torch.cat([A.values[..., None], A.P, A.Q], -1)))
     if A.dtype.is_complex:
-        return _each(lambda x: real_diagonal(x[:, 0]), _numpy(A.values)[..., None])
+        return each(lambda x: real_diagonal(x[:, 0]), _numpy(A.values)[..., None])
     return _numpy(A.values)[..., None] * np.eye(A.n)
 
 
-def real_dplr_rows(x: np.ndarray) -> np.ndarray:
-    """Columns [diagonal, P, Q] of one rank-one matrix."""
-    return real_dplr(x[:, 0], x[:, 1:2], x[:, 2:3])
+def _dplr(columns: np.ndarray) -> np.ndarray:
+    """One matrix from its columns [diagonal, P, Q]."""
+    diagonal, rest = columns[:, 0], columns[:, 1:]
+    return real_dplr(diagonal, *np.split(rest, 2, axis=1))
 
 
-def _each(f, stack: np.ndarray) -> np.ndarray:
+def each(f, stack: np.ndarray) -> np.ndarray:
     lead = stack.shape[:-2]
     flat = [f(stack[i]) for i in np.ndindex(lead)]
     return np.array(flat).reshape(*lead, *flat[0].shape)

@@ -103,6 +103,8 @@ class StructureSuite:
         scale = torch.rand(4, 5, *self.lead, 1, generator=rng).double()
         found = A.affine(scale, 0.0)
         close(found.dense(), scale.numpy()[..., None] * self.twin(A))
+        now = found.map(lambda x: x[:, 2])  # every stored tensor has the new axes
+        close(now.dense(), self.twin(found)[:, 2])
         h = torch.randn(4, 5, *self.lead, A.n, 2, generator=rng, dtype=A.dtype)
         close(structure.to_real(found.apply(h), -2), self.twin(found) @ self.real(h))
 

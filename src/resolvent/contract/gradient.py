@@ -14,6 +14,7 @@ from resolvent.contract.subject import (
     differentiable,
     gradients,
     run,
+    tensors,
     walk,
 )
 from resolvent.contract.tolerance import tolerance
@@ -32,8 +33,7 @@ def gradients_are_those_of_the_loop(subject: Subject, b: int, length: int) -> fl
             assert timing.dt is not None
             timing.dt.requires_grad_()
         out = execute(layer, u, state, timing)
-        wanted = (u, state, timing.dt, list(layer.parameters()))
-        found.append(gradients(out, [x for x in tree_flatten(wanted)[0] if x is not None]))
+        found.append(gradients(out, (u, state, timing.dt, list(layer.parameters()))))
     return difference(found[0], found[1])
 
 
@@ -42,21 +42,19 @@ def gradients_are_finite_differences(subject: Subject, b: int, length: int) -> f
     """Gradients agree with finite differences along random directions (input, state, weights)."""
     layer = subject.layer
     u = subject.inputs(b, length)
-    state = differentiable(subject.state(b)) if subject.causal else None
-    leaves, spec = tree_flatten(state)
+    leaves, spec = tree_flatten(subject.state(b) if subject.causal else ())
     names = [name for name, x in layer.named_parameters() if x.requires_grad]
     weights = [x.detach() for x in layer.parameters() if x.requires_grad]
     timing = subject.timing(b, length) if subject.takes("dt") and subject.takes("resets") else None
 
     def functional(u: Tensor, *values: Tensor) -> Tensor:
-        now = tree_unflatten(list(values[: len(leaves)]), spec)
+        now = tree_unflatten(list(values[: len(leaves)]), spec) or None
         swapped = dict(zip(names, values[len(leaves) :], strict=True))
         given = {} if timing is None else {"dt": timing.dt, "resets": timing.resets}
         out = torch.func.functional_call(layer, swapped, (u, now), given)
-        flat = [x for x in tree_flatten(out)[0] if isinstance(x, Tensor) and x.is_floating_point()]
-        return torch.cat([x.flatten() for x in flat])
+        return torch.cat([x.flatten() for x in tensors(out) if x.is_floating_point()])
 
-    return _directional(functional, [u, *(x for x in leaves if x is not None), *weights], subject)
+    return _directional(functional, [u, *leaves, *weights], subject)
 
 
 def _directional(functional, at: list[Tensor], subject: Subject) -> float:

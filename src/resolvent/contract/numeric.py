@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from resolvent.contract.promise import NotApplicable, difference, promise
 from resolvent.contract.sequence import need
-from resolvent.contract.subject import Subject, Timing, run
+from resolvent.contract.subject import Subject, Timing, run, tensors
 from resolvent.contract.tolerance import EXACT, tolerance
 
 LONG = 16_384
@@ -17,8 +16,8 @@ LONGEST = 1 << 20
 
 def finite(*nests: object) -> float:
     """0 if every entry of every tensor is finite, else infinite."""
-    leaves = [x for x in tree_leaves(nests) if isinstance(x, Tensor)]
-    return 0.0 if all(bool(torch.isfinite(x).all()) for x in leaves) else float("inf")
+    fine = all(bool(torch.isfinite(x).all()) for x in tensors(nests))
+    return 0.0 if fine else float("inf")
 
 
 @promise(tolerance(torch.float32, "long"), ((1, LONG),))
@@ -49,7 +48,7 @@ def finite_at_extreme_dt(subject: Subject, b: int, length: int) -> float:
             dt = torch.full((b, length), factor, dtype=dtype)
             dt[:, ::2] = 1.0
             out = run(layer, u, timing=Timing(dt=dt))
-            loss = sum(x.square().sum() for x in tree_leaves(out) if isinstance(x, Tensor))
+            loss = sum(x.square().sum() for x in tensors(out))
             wanted = [u, *(x for x in layer.parameters() if x.requires_grad)]
             assert isinstance(loss, Tensor)
             slopes = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
@@ -65,7 +64,7 @@ def autocast_keeps_the_recurrence(subject: Subject, b: int, length: int) -> floa
         y, state = run(layer, u)
         with torch.autocast("cpu", torch.bfloat16):
             y_half, state_half = run(layer, u)
-    kept = [x.dtype for x in tree_leaves(state_half) if isinstance(x, Tensor)]
+    kept = [x.dtype for x in tensors(state_half)]
     if any(x in (torch.bfloat16, torch.float16) for x in kept):
         raise ValueError(f"the state became {kept} under autocast, expected float32")
     return difference((y_half, state_half), (y, state))
@@ -80,7 +79,7 @@ def any_size(subject: Subject, b: int, length: int) -> float:
         u = torch.randn(b, length, d_model, generator=subject.random()).requires_grad_()
         for timing in (Timing(), _timing(subject, b, length)):
             out = run(layer, u, None, timing)
-            loss = sum(x.sum() for x in tree_leaves(out) if isinstance(x, Tensor))
+            loss = sum(x.sum() for x in tensors(out))
             assert isinstance(loss, Tensor)
             wanted = [u, *(x for x in layer.parameters() if x.requires_grad)]
             if loss.requires_grad:
@@ -99,7 +98,7 @@ def state_never_grows(subject: Subject, b: int, length: int) -> float:
     with torch.no_grad():
         for steps in (0, 1, length, 20 * length):
             state = run(subject.layer, subject.inputs(b, steps))[1]
-            shapes.append([tuple(x.shape) for x in tree_leaves(state)])
+            shapes.append([tuple(x.shape) for x in tensors(state)])
     if any(x != shapes[0] for x in shapes):
         raise ValueError(f"the state's shapes depend on the length: {shapes}")
     return 0.0

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.export import Dim
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from resolvent.contract.promise import difference, promise
 from resolvent.contract.sequence import VALUE, need_step
-from resolvent.contract.subject import Subject, gradients, rows, run
+from resolvent.contract.subject import Subject, gradients, rows, run, tensors
 from resolvent.contract.tolerance import EXACT, tolerance
 from resolvent.layers.recurrence import Recurrence
 
@@ -123,7 +123,7 @@ class _Step(nn.Module):
 
 def _exported(module: nn.Module, u: Tensor, state: Any) -> tuple[float, torch.fx.Graph]:
     """Export at one batch size, compare at another."""
-    arguments = (u, *(x for x in tree_leaves(state) if isinstance(x, Tensor)))
+    arguments = (u, *tensors(state))
     batch = Dim("batch", min=1, max=4096)
     shapes = (dict.fromkeys([0], batch),) if len(arguments) == 1 else None
     dynamic = tuple({0: batch} for _ in arguments)
@@ -141,7 +141,7 @@ def _single(state: Any) -> Any:
 
 
 def _flat(out: tuple[Tensor, Any]) -> tuple[Tensor, ...]:
-    return tuple(x for x in tree_leaves(out) if isinstance(x, Tensor))
+    return tuple(tensors(out))
 
 
 def _unflat(layer: nn.Module, u: Tensor, leaves: tuple[Tensor, ...]) -> Any:

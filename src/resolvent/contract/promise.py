@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
-from resolvent.contract.subject import Subject
+from resolvent.contract.subject import Subject, tensors
 from resolvent.contract.tolerance import Tolerance
 
 Shape = tuple[int, int]
@@ -77,7 +76,7 @@ def difference(actual: Any, expected: Any) -> float:
     Raises:
         ValueError: the nests hold different numbers of tensors, or tensors of different shapes.
     """
-    pairs = list(zip(tree_leaves(actual), tree_leaves(expected), strict=True))
+    pairs = zip(tensors(actual), tensors(expected), strict=True)
     return max((_difference(x, y) for x, y in pairs), default=0.0)
 
 

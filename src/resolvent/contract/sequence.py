@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from resolvent.contract.promise import NotApplicable, difference, promise
-from resolvent.contract.subject import Subject, Timing, initial, rows, run, walk, where
+from resolvent.contract.subject import Subject, Timing, initial, rows, run, tensors, walk, where
 from resolvent.contract.tolerance import EXACT, tolerance
 
 VALUE = tolerance(torch.float64, "value")
@@ -164,12 +164,10 @@ def rows_do_not_touch(subject: Subject, b: int, length: int) -> float:
 def arguments_are_left_alone(subject: Subject, b: int, length: int) -> float:
     """A call changes neither the input nor the state it is given, so a state can be forked."""
     u, state = subject.inputs(b, length), subject.state(b) if subject.causal else None
-    copy, kept = u.clone(), rows(state, slice(None)) if state is not None else None
-    before = [x.clone() for x in torch.utils._pytree.tree_leaves(kept) if isinstance(x, Tensor)]
+    before = [x.clone() for x in tensors((u, state))]
     with torch.no_grad():
         run(subject.layer, u, state)
-    after = [x for x in torch.utils._pytree.tree_leaves(state) if isinstance(x, Tensor)]
-    return difference((u, after), (copy, before))
+    return difference((u, state), before)
 
 
 def _gradients(loss: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:

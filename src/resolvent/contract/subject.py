@@ -155,6 +155,11 @@ def where(rows: Tensor, yes: Any, no: Any) -> Any:
     return tree_map(choose, yes, no)
 
 
+def tensors(nest: Any) -> list[Tensor]:
+    """The tensors of any nest, in order."""
+    return [x for x in tree_leaves(nest) if isinstance(x, Tensor)]
+
+
 def rows(state: Any, index: Tensor | slice) -> Any:
     """Some rows of a state."""
     return tree_map(lambda x: x[index], state)
@@ -170,9 +175,9 @@ def differentiable(state: Any) -> Any:
 def gradients(outputs: Any, inputs: Any, salt: int = 0) -> list[Tensor]:
     """Gradients of a random linear functional of all outputs by all inputs, zero where unused."""
     g = torch.Generator().manual_seed(salt)
-    leaves = [x for x in tree_leaves(outputs) if x.requires_grad]
+    leaves = [x for x in tensors(outputs) if x.requires_grad]
     loss = sum((x * torch.randn(x.shape, generator=g, dtype=x.dtype)).sum() for x in leaves)
-    wanted = [x for x in tree_leaves(inputs) if x.requires_grad]
+    wanted = [x for x in tensors(inputs) if x.requires_grad]
     if not isinstance(loss, Tensor):
         return [torch.zeros_like(x) for x in wanted]
     return list(torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True))

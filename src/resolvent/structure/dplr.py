@@ -54,7 +54,8 @@ class DPLR(Structure):
 
     def affine(self, scale: Tensor, shift: float) -> DPLR:
         """The matrix ``scale * A + shift * I``; scale real (..., 1)."""
-        return DPLR(scale * self.values + shift, scale[..., None] * self.P, self.Q)
+        P = scale[..., None] * self.P
+        return DPLR(scale * self.values + shift, P, self.Q.expand_as(P))
 
     def dense(self) -> Tensor:
         """Real (..., 2n, 2n)."""

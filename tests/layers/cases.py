@@ -1,0 +1,96 @@
+"""Every constructor choice of every registered layer, as functions of d_model.
+
+`PLAIN` holds one or two layers of each kind for the whole contract; `OPTIONS` has every value of
+every option, for shorter tests. A registered layer that is not named here fails
+`test_layers_options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from resolvent import discretize
+from resolvent.initialize import diagonal, hippo
+from resolvent.layers import DSS, LRU, LSSL, S4, S4D, S5, Bidirectional
+
+Make = Callable[[int], nn.Module]
+
+PLAIN: dict[str, Make] = {
+    "S4D": partial(S4D, d_state=6),
+    "S4D-PTD, 5 states": partial(S4D, d_state=5, init="ptd"),
+    "DSS": partial(DSS, d_state=6),
+    "S4": partial(S4, d_state=6),
+    "S4, 5 states, zoh": partial(S4, d_state=5, rule="zoh"),
+    "S5": partial(S5, d_state=6),
+    "S5-PTD, two blocks": partial(S5, d_state=6, blocks=2, init="ptd"),
+    "LRU": partial(LRU, d_state=6),
+    "LSSL": partial(LSSL, d_state=5),
+}
+
+
+def both_ways(make: Make) -> Make:
+    """A layer and another of its kind in each direction of time."""
+    return lambda d_model: Bidirectional(make(d_model), make(d_model))
+
+
+BOTH_WAYS: dict[str, Make] = {
+    f"both ways {name}": both_ways(PLAIN[name]) for name in ("S4D", "S4", "S5", "LSSL")
+}
+
+CLOSED = ("loop", "recur", "convolve", "chunk", "scan")
+BY_CHUNKS = ("loop", "convolve", "chunk")
+EXECUTIONS: dict[type[nn.Module], tuple[str, ...]] = {
+    S4D: CLOSED,
+    DSS: CLOSED,
+    S5: CLOSED,
+    LRU: CLOSED,
+    S4: BY_CHUNKS,
+    LSSL: (*BY_CHUNKS, "scan"),
+}
+"""The executions that are legal for each layer with a fixed step size."""
+
+
+def _options() -> dict[str, Make]:
+    found: dict[str, Make] = {}
+
+    def add(layer: type[nn.Module], **options: object) -> None:
+        text = ", ".join(f"{name}={_text(value)}" for name, value in options.items())
+        found[f"{layer.__name__}({text})"] = partial(layer, **{"d_state": 6, **options})
+
+    for layer in EXECUTIONS:
+        add(layer)
+        for d_state in (1, 2, 7):
+            add(layer, d_state=d_state)
+        for execution in ("auto", *EXECUTIONS[layer]):
+            add(layer, execution=execution)
+    for layer in (S4D, DSS, S5):
+        for init in (*diagonal.BY_NAME, diagonal.lin(6), diagonal.inv):
+            add(layer, init=init)
+    for layer in (S4, LSSL):
+        for init in (*hippo.BY_NAME, hippo.legt(6, window=2.0), hippo.fout):
+            add(layer, init=init)
+    for layer in (S4D, S4, S5, LSSL):
+        for rule in (*discretize.BY_NAME, discretize.mixed):
+            # forward Euler is only stable for small steps
+            add(layer, rule=rule, dt_min=1e-3, dt_max=1e-2)
+        add(layer, dt_min=0.01, dt_max=0.01)
+    add(S4D, init=("legs", "lin"))
+    add(S4, init=("legs", "fout"))
+    add(DSS, dt_min=0.01, dt_max=0.02)
+    add(S5, blocks=3)
+    add(S5, blocks=3, init="ptd", d_state=12)
+    add(LRU, r_min=0.5, r_max=0.9)
+    add(LRU, max_phase=0.1)
+    return found
+
+
+def _text(value: object) -> str:
+    return getattr(value, "__name__", None) or (
+        type(value).__name__ if isinstance(value, diagonal.Modes | hippo.Hippo) else str(value)
+    )
+
+
+OPTIONS = _options()

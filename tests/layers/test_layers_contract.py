@@ -1,0 +1,82 @@
+"""The whole contract, on every registered layer and in both directions of time."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layers.cases import BOTH_WAYS, PLAIN
+from resolvent.contract import PROMISES, NotApplicable, Subject
+
+SUBJECTS = {name: Subject(make) for name, make in {**PLAIN, **BOTH_WAYS}.items()}
+"""One subject a layer for all promises, so that its weights are made once."""
+
+SLOW = ("finite over a million steps", "compiles in one piece", "forward exports", "step exports")
+
+NOT_APPLICABLE_WITHOUT_A_STATE = {
+    "forward is the loop of step",
+    "any split carries the state",
+    "no state is the initial state",
+    "everything at once",
+    "state is that of the last real step",
+    "causal",
+    "gradients are those of the loop",
+    "state never grows",
+    "state is a value",
+    "step exports",
+    "stream is real arithmetic",
+    "kernel is the impulse response",
+    "output is the dense simulation",
+    "dt scales the step size",
+}
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        pytest.param(x, marks=pytest.mark.slow if x.name in SLOW else (), id=x.name)
+        for x in PROMISES.values()
+    ],
+)
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_promise(name, promise):
+    try:
+        error = promise.worst(SUBJECTS[name])
+    except NotApplicable as reason:
+        assert name in BOTH_WAYS and promise.name in NOT_APPLICABLE_WITHOUT_A_STATE, reason
+        return
+    assert error <= promise.tolerance.bound, promise.meaning
+
+
+RANDOM_SHAPES = (
+    "everything at once",
+    "packed is separate",
+    "padded is separate",
+    "any split carries the state",
+)
+
+
+@pytest.mark.parametrize("promise", RANDOM_SHAPES)
+@pytest.mark.parametrize("name", PLAIN)
+@settings(max_examples=5)
+@given(
+    seed=st.integers(0, 10_000),
+    d_model=st.integers(1, 5),
+    b=st.integers(1, 4),
+    length=st.integers(1, 80),
+)
+def test_promise_at_random_shapes(name, promise, seed, d_model, b, length):
+    subject = Subject(PLAIN[name], d_model, seed)
+    found = PROMISES[promise]
+    assert found.check(subject, b, length) <= found.tolerance.bound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["S4D", "S5", "S4"])
+def test_inductor_code_gives_the_same_numbers(name):
+    layer = PLAIN[name](4)
+    compiled = torch.compile(layer, fullgraph=True)
+    u = torch.randn(2, 70, 4)
+    for timing in ({}, {"dt": torch.rand(2, 70) + 0.5, "lengths": torch.tensor([70, 3])}):
+        found, expected = (f(u, **timing)[0] for f in (compiled, layer))
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
