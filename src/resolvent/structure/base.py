@@ -123,7 +123,7 @@ def shifted_solve(A: Structure, s: Tensor, v: Tensor) -> Tensor:
     """
     eye = torch.eye(A.dense().shape[-1], dtype=s.dtype, device=s.device)
     M = s[:, None, None] * eye - A.dense().to(s.dtype)[..., None, :, :]
-    return torch.linalg.solve(M, v.to(s.dtype)[..., None, :, None].expand(*M.shape[:-1], 1))[..., 0]
+    return torch.linalg.solve(M, v.to(s.dtype)[..., None, :, None])[..., 0]
 
 
 def to_real(v: Tensor, dim: int) -> Tensor:
