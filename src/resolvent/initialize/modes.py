@@ -261,5 +261,6 @@ def complete(eigenvalues: Complex, V: Complex, B: ArrayLike) -> Modes:
     W[~single] -= 0.5j * inverse[V.shape[1] :]
     modal = W @ b
     size = np.abs(modal)
-    phase = np.where(size > 1e-14 * size.max(), modal / np.where(size == 0, 1, size), 1)
+    heard = size > max(1e-14 * size.max(), np.finfo(float).tiny)
+    phase = np.where(heard, modal / np.where(heard, size, 1), 1)
     return Modes(eigenvalues.astype(np.complex128), V * phase, W / phase[:, None], modal / phase)
