@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
+
+ModelName = Literal[
+    "s5-ptd", "s5", "s4d", "s4d-lin", "s4d-inv", "s4-ptd", "s4", "dss", "lru", "lssl"
+]
 
 MODELS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -29,7 +33,7 @@ class Choices:
     """A run as its user describes it; None leaves a number to the size of the training set.
 
     Attributes:
-        model: One of `MODELS`.
+        model: Layer and initialisation, by the name of the paper.
         d_model: Features.
         d_state: Real states: of the whole layer for S5 and LRU, of each feature for the others.
         n_layers: Blocks.
@@ -49,7 +53,7 @@ class Choices:
         ValueError: A value is out of range; the message names it.
     """
 
-    model: str = "s5-ptd"
+    model: ModelName = "s5-ptd"
     d_model: int = 64
     d_state: int = 64
     n_layers: int = 3

@@ -1,13 +1,15 @@
 """From series to a run and back: what the command line and the estimators are views of."""
 
+from resolvent.choices import MODELS, Choices
 from resolvent.workflow.fitting import FILES, Fitted, finish, fit
 from resolvent.workflow.run import Evaluation, Run, load_run, read_config, read_scores
-from resolvent.workflow.split import hold_out
 from resolvent.workflow.streaming import Prediction, RunStream, StreamState
 from resolvent.workflow.target import Classes, Target, Values, make_target, with_task
 
 __all__ = [
     "FILES",
+    "MODELS",
+    "Choices",
     "Classes",
     "Evaluation",
     "Fitted",
@@ -19,7 +21,6 @@ __all__ = [
     "Values",
     "finish",
     "fit",
-    "hold_out",
     "load_run",
     "make_target",
     "read_config",

@@ -50,9 +50,13 @@ def model_config(choices: Choices, train: SeriesSet) -> ModelConfig:
 
 def train_config(choices: Choices, n: int, validated: bool) -> TrainConfig:
     """The schedule for n series, with or without a held-out part."""
-    batch = choices.batch_size or int(np.clip(n // 8, 4, 32))
-    steps_per_epoch = -(-n // batch)
-    epochs = choices.epochs or max(MIN_EPOCHS, -(-MIN_STEPS // steps_per_epoch))
+    batch = choices.batch_size
+    if batch is None:
+        batch = int(np.clip(n // 8, 4, 32))
+    steps_per_epoch = -(-n // max(batch, 1))
+    epochs = choices.epochs
+    if epochs is None:
+        epochs = max(MIN_EPOCHS, -(-MIN_STEPS // steps_per_epoch))
     return TrainConfig(
         epochs=epochs,
         batch_size=batch,

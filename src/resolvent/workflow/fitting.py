@@ -15,13 +15,12 @@ import numpy as np
 from resolvent import train as training
 from resolvent.atomic import write_atomic
 from resolvent.choices import Choices
-from resolvent.data import Preprocess, SeriesDataset, SeriesSet, make_loader
+from resolvent.data import DataError, Preprocess, SeriesSet, make_loader, split
 from resolvent.data.errors import show
 from resolvent.model import build_model
 from resolvent.train import FitResult
 from resolvent.workflow.defaults import model_config, train_config, validation_share
 from resolvent.workflow.run import CONFIG, SCORES, Evaluation, Run, read_config
-from resolvent.workflow.split import hold_out
 from resolvent.workflow.target import make_target
 
 FILES = (CONFIG, "checkpoint.safetensors", "metrics.jsonl", "model.safetensors", SCORES)
@@ -44,13 +43,11 @@ class Fitted:
     parts: Mapping[str, Evaluation]
 
     @property
-    def headline(self) -> tuple[str, str, float] | None:
-        """(part, metric, value) that sums the run up: the test set's, else the held-out part's."""
-        for part in ("test", "validation"):
-            if part in self.parts:
-                metric = self.run.target.task().metric
-                return part, metric, self.parts[part].scores[metric]
-        return None
+    def headlines(self) -> list[tuple[str, str, float]]:
+        """(part, metric, value): what sums the run up, the test set first."""
+        metric = self.run.target.task().metric
+        parts = [part for part in ("test", "validation") if part in self.parts]
+        return [(part, metric, self.parts[part].scores[metric]) for part in parts]
 
 
 def fit(
@@ -61,6 +58,7 @@ def fit(
     folder: Path | None = None,
     overwrite: bool = False,
     source: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Fitted:
     """Train a model on a set of series, or resume the run in `folder` where it was interrupted.
@@ -75,6 +73,7 @@ def fit(
         folder: Where the run is written; None keeps nothing.
         overwrite: Delete the run that is in `folder` and start anew.
         source: Where the data came from, as the user wrote it.
+        reading: How the source was read, for those who will read more of its kind.
         quiet: Show no progress.
 
     Raises:
@@ -83,14 +82,14 @@ def fit(
         TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
         NonFiniteError: Training diverged.
     """
-    share = validation_share(choices, len(series), scored=test is not None)
-    learned, held_out = hold_out(series, share, choices.seed)
+    learned, held_out = _hold_out(series, choices, scored=test is not None)
     target = make_target(learned)
     preprocess = Preprocess.fit(learned)
     with training.deterministic():
         training.seed_all(choices.seed)
         model = build_model(model_config(choices, learned), preprocess.n_outputs, target.n_outputs)
-    facts = _facts(series, held_out, test, source)
+    facts = _facts(series, held_out, test)
+    facts |= {"source": source or series.name, "reading": dict(reading or {})}
     run = Run(model, preprocess, target, choices, facts, folder)
     config = train_config(choices, len(learned), held_out is not None)
     for part in (held_out, test):
@@ -100,8 +99,8 @@ def fit(
         _claim(folder, run.sections(), overwrite)
     result = training.fit(
         model,
-        make_loader(_dataset(run, learned), config.batch_size, choices.seed),
-        None if held_out is None else make_loader(_dataset(run, held_out), 64, shuffle=False),
+        make_loader(run.dataset(learned), config.batch_size, choices.seed),
+        None if held_out is None else make_loader(run.dataset(held_out), 64, shuffle=False),
         target.task(choices.label_smoothing),
         config,
         run_dir=folder,
@@ -125,8 +124,24 @@ def finish(fitted: Fitted) -> None:
     write_atomic(fitted.run.folder / SCORES, json.dumps(scores, indent=2) + "\n")
 
 
-def _dataset(run: Run, series: SeriesSet) -> SeriesDataset:
-    return SeriesDataset(series, run.preprocess, run.target.encoding)
+def _hold_out(
+    series: SeriesSet, choices: Choices, scored: bool
+) -> tuple[SeriesSet, SeriesSet | None]:
+    """The part to learn from and the part to validate on, or None.
+
+    Raises:
+        DataError: A wanted share cannot be held out; where nobody asked, nothing is.
+    """
+    share = validation_share(choices, len(series), scored)
+    if share == 0:
+        return series, None
+    try:
+        learned, held_out = split.automatic(series, (1 - share, share), choices.seed)
+    except DataError:
+        if choices.validation is not None:
+            raise
+        return series, None
+    return learned, held_out
 
 
 def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:
@@ -146,7 +161,7 @@ def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:
         for section in ("choices", "data"):
             for key, value in json.loads(json.dumps(sections[section])).items():
                 known = there.get(section, {}).get(key)
-                if known != value and key != "source":
+                if known != value:
                     raise ValueError(
                         f"{folder}: an unfinished run with {key} {show(known)} is here, now it is "
                         f"{show(value)}; resume it with its own settings, {remedy}"
@@ -154,14 +169,11 @@ def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:
     training.update_config(folder, **sections)
 
 
-def _facts(
-    series: SeriesSet, held_out: SeriesSet | None, test: SeriesSet | None, source: str | None
-) -> dict[str, Any]:
+def _facts(series: SeriesSet, held_out: SeriesSet | None, test: SeriesSet | None) -> dict[str, Any]:
     """Section "data" of config.json: what a reader of the run should know of its data."""
     y = series.labels
     facts: dict[str, Any] = {
         "name": series.name,
-        "source": source or series.name,
         "sha256": _digest(series),
         "series": len(series),
         "held_out": 0 if held_out is None else len(held_out),

@@ -60,6 +60,14 @@ class Run:
     data: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
 
+    def dataset(self, series: SeriesSet) -> SeriesDataset:
+        """The series as the model sees them, with encoded labels where there are labels.
+
+        Raises:
+            DataError: A label was not seen in training.
+        """
+        return SeriesDataset(series, self.preprocess, self.target.encoding)
+
     def output(self, series: SeriesSet) -> Tensor:
         """Raw outputs (n, n_outputs) of the model for every series, in order.
 
@@ -68,7 +76,7 @@ class Run:
         """
         self.check(series)
         order = np.argsort(series.lengths, kind="stable")  # like lengths together: little padding
-        dataset = SeriesDataset(SeriesSet([series.X[i] for i in order]), self.preprocess)
+        dataset = self.dataset(SeriesSet([series.X[i] for i in order]))
         output = predict(self.model, make_loader(dataset, BATCH, shuffle=False)).output
         return output[np.argsort(order)]
 

@@ -54,7 +54,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Values:
-    """One output: the target, standardised.
+    """A single output: the target, standardised.
 
     Attributes:
         mean: Of the targets in training.
@@ -65,7 +65,7 @@ class Values:
     std: float
     kind: Kind = "regression"
     encoding: None = None
-    n_outputs: int = 1
+    n_outputs: None = None
 
     def task(self, label_smoothing: float = 0.0) -> Task:
         """Squared error of standardised targets; metrics in the targets' own units."""
@@ -76,8 +76,8 @@ class Values:
         return torch.from_numpy(series.labels)
 
     def decode(self, output: Tensor) -> np.ndarray:
-        """Values (n,), float64, in the targets' units, of outputs (n, 1)."""
-        return output[:, 0].double().numpy() * self.std + self.mean
+        """Values (n,), float64, in the targets' units, of outputs (n,)."""
+        return output.double().numpy() * self.std + self.mean
 
     def probabilities(self, output: Tensor) -> None:
         """None: a number has no classes."""
@@ -92,18 +92,18 @@ Target = Classes | Values
 
 @dataclass(frozen=True)
 class _Standardised(Regression):
-    """Regression of a standardised output (n, 1) against targets (n,) in their own units."""
+    """Regression of a standardised output (n,) against targets (n,) in their own units."""
 
     mean: float = 0.0
     std: float = 1.0
 
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Error of the standardised target."""
-        return super().loss(output[:, 0], ((y - self.mean) / self.std).to(output.dtype))
+        return super().loss(output, ((y - self.mean) / self.std).to(output.dtype))
 
     def metrics(self, output: Tensor, y: Tensor) -> dict[str, float]:
         """In the targets' units."""
-        return super().metrics(output[:, 0].double() * self.std + self.mean, y.double())
+        return super().metrics(output.double() * self.std + self.mean, y.double())
 
 
 def make_target(train: SeriesSet) -> Target:
