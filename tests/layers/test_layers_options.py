@@ -60,7 +60,7 @@ def test_option_keeps_the_promises(name):
 
 
 def dense_kernel(layer, length):
-    """The kernel of a layer by the oracle: its continuous matrices, discretised and multiplied out."""
+    """The kernel of a layer by the oracle: continuous matrices, discretised and multiplied out."""
     system = layer.continuous()
     A, B, C = dense_matrix(system.A), system.B.detach().numpy(), system.C.detach().numpy()
     if not system.mimo:
