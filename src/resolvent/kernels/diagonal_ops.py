@@ -119,19 +119,23 @@ def _ssm(
     (rows, l, m), n = u.shape, a.shape[1]
     if kernels is None:
         y, h_last = diagonal_torch.ssm(a, b, c, u, h0, resets, lengths)
-        return y.contiguous(), h_last.contiguous(), a.new_empty(_kept(u, a, keep))
+        return y.contiguous(), h_last.contiguous(), _empty_checkpoints(u, a, keep)
     a, b, c, u, h0 = _contiguous(a, b, c, u, h0)
     resets, lengths = _row_marks(resets, lengths)
     y, h_last = torch.empty_like(u), a.new_empty(rows, m, n)
-    checkpoints = a.new_empty(_kept(u, a, keep))
+    checkpoints = _empty_checkpoints(u, a, keep)
     arrays = (a, b, c, u, h0, resets, lengths, y, h_last, checkpoints if keep else None)
     kernels.diagonal_ssm_forward(*_kind(a), rows, l, m, n, *map(_address, arrays))
     return y, h_last, checkpoints
 
 
-def _kept(u: Tensor, a: Tensor, keep: bool) -> tuple[int, ...]:
-    """Shape of the states kept for the backward pass: that before every block of steps but the first."""
-    return (u.shape[0], max(u.shape[1] - 1, 0) // BLOCK if keep else 0, *a.shape)
+def _empty_checkpoints(u: Tensor, a: Tensor, keep: bool) -> Tensor:
+    """Room for the states kept for the backward pass: those before every block but the first.
+
+    Their layout (b, blocks, n, parts, m) is the kernels' own; parts are 2 where a is complex.
+    """
+    blocks = max(u.shape[1] - 1, 0) // BLOCK if keep else 0
+    return u.new_empty(u.shape[0], blocks, a.shape[1], 2 if a.is_complex() else 1, a.shape[0])
 
 
 def _ssm_backward(
@@ -153,7 +157,7 @@ def _ssm_backward(
         gh_last = a.new_zeros(rows, m, n) if gh_last is None else gh_last
         grads = diagonal_torch.ssm_backward(a, b, c, u, h0, resets, lengths, gy, gh_last)
         return tuple(x.contiguous() for x in grads)
-    if checkpoints.shape != _kept(u, a, True):  # the forward pass did not expect to be differentiated
+    if checkpoints.shape[1] != max(l - 1, 0) // BLOCK:  # the forward pass did not expect to be differentiated
         checkpoints = _ssm(a, b, c, u, h0, resets, lengths, True)[2]
     a, b, c, u, h0, checkpoints, gy, gh_last = _contiguous(a, b, c, u, h0, checkpoints, gy, gh_last)
     resets, lengths = _row_marks(resets, lengths)
@@ -177,7 +181,7 @@ def _fake_scan_backward(a, h, h0, resets, lengths, gh, gh_last):
 
 def _fake_ssm(a, b, c, u, h0, resets, lengths, keep):
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
-    return y, a.new_empty(u.shape[0], *a.shape), a.new_empty(_kept(u, a, keep))
+    return y, a.new_empty(u.shape[0], *a.shape), _empty_checkpoints(u, a, keep)
 
 
 def _fake_ssm_backward(a, b, c, u, h0, resets, lengths, checkpoints, gy, gh_last):

@@ -9,17 +9,17 @@ namespace resolvent {
 // What may interrupt the recurrence of a row.
 struct Rows {
   const bool* resets;    // (b, l): the state is dropped before this step
-  const index* lengths;  // (b,): steps from here on are padding
+  const Index* lengths;  // (b,): steps from here on are padding
 
-  index stop(index row, index length) const {
+  Index stop(Index row, Index length) const {
     if (!lengths) return length;
     return lengths[row] < 0 ? 0 : lengths[row] < length ? lengths[row] : length;
   }
 };
 
 struct ScanSize {
-  index b, l, n;
-  index a_row, a_step;  // distance, in modes, between the coefficients of two rows and of two steps: 0 where they are shared
+  Index b, l, n;
+  Index a_row, a_step;  // distance, in modes, between the coefficients of two rows and of two steps: 0 where they are shared
   int threads;
 };
 
@@ -39,7 +39,7 @@ struct ScanBackward {
 };
 
 struct SsmSize {
-  index b, l, m, n;
+  Index b, l, m, n;
   int threads;
 };
 
@@ -68,6 +68,6 @@ template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
 
 // Steps between two states that diagonal_ssm_forward keeps for the backward pass.
-inline constexpr index kBlock = 64;
+inline constexpr Index kBlock = 64;
 
 }  // namespace resolvent

@@ -12,49 +12,49 @@ namespace {
 
 template <class Real, bool is_complex>
 struct Scan {
-  static constexpr index kParts = is_complex ? 2 : 1;
+  static constexpr Index kParts = is_complex ? 2 : 1;
   ScanSize size;
 
   // The columns [column, column + lanes) of one row.
   template <int lanes>
-  void forward(const ScanForward<Real>& array, index row, index column) const {
+  void forward(const ScanForward<Real>& array, Index row, Index column) const {
     using H = Mode<Vector<Real, lanes>, is_complex>;
     const auto at = [](auto* from) { return load_modes<Real, is_complex, lanes>(from); };
-    const index stop = array.rows.stop(row, size.l);
+    const Index stop = array.rows.stop(row, size.l);
     const Real* a = array.a + (row * size.a_row + column) * kParts;
-    const index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
-    const index state = (row * size.n + column) * kParts;
+    const Index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
+    const Index state = (row * size.n + column) * kParts;
 
     H h = array.h0 ? at(array.h0 + state) : H{};
     H decay = size.a_step ? H{} : at(a);
-    for (index t = 0; t < stop; ++t) {
+    for (Index t = 0; t < stop; ++t) {
       if (size.a_step) decay = at(a + t * size.a_step * kParts);
       if (array.rows.resets && array.rows.resets[row * size.l + t]) h = H{};
       h = madd(at(array.x + first + t * step), decay, h);
       store_modes<Real, is_complex, lanes>(array.h + first + t * step, h);
     }
-    for (index t = stop; t < size.l; ++t) store_modes<Real, is_complex, lanes>(array.h + first + t * step, H{});
+    for (Index t = stop; t < size.l; ++t) store_modes<Real, is_complex, lanes>(array.h + first + t * step, H{});
     store_modes<Real, is_complex, lanes>(array.h_last + state, h);
   }
 
   template <int lanes>
-  void backward(const ScanBackward<Real>& array, index row, index column) const {
+  void backward(const ScanBackward<Real>& array, Index row, Index column) const {
     using H = Mode<Vector<Real, lanes>, is_complex>;
     const auto at = [](auto* from) { return load_modes<Real, is_complex, lanes>(from); };
     const auto put = [](Real* to, H value) { store_modes<Real, is_complex, lanes>(to, value); };
-    const index stop = array.rows.stop(row, size.l);
+    const Index stop = array.rows.stop(row, size.l);
     const Real* a = array.a + (row * size.a_row + column) * kParts;
-    const index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
-    const index state = (row * size.n + column) * kParts;
+    const Index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
+    const Index state = (row * size.n + column) * kParts;
 
     const H h0 = array.h0 ? at(array.h0 + state) : H{};
     H g = array.gh_last ? at(array.gh_last + state) : H{};
     H decay = size.a_step ? H{} : at(a), sum{}, block_sum{};
-    for (index t = size.l - 1; t >= stop; --t) {
+    for (Index t = size.l - 1; t >= stop; --t) {
       put(array.gx + first + t * step, H{});
       if (size.a_step) put(array.ga + first + t * step, H{});
     }
-    for (index t = stop - 1; t >= 0; --t) {
+    for (Index t = stop - 1; t >= 0; --t) {
       if (size.a_step) decay = at(a + t * size.a_step * kParts);
       if (array.gh) g = g + at(array.gh + first + t * step);
       put(array.gx + first + t * step, g);
@@ -80,9 +80,9 @@ struct Scan {
   template <class Body>
   void for_each_column(const Body& body) const {
     constexpr int kWide = kLanes<Real>;
-    const index wide = size.n / kWide, vectors = wide + (size.n % kWide != 0);
-    parallel_for(size.b * vectors, size.threads, [&](index item, int) {
-      const index row = item / vectors, vector = item % vectors;
+    const Index wide = size.n / kWide, vectors = wide + (size.n % kWide != 0);
+    parallel_for(size.b * vectors, size.threads, [&](Index item, int) {
+      const Index row = item / vectors, vector = item % vectors;
       if (vector < wide)
         body(row, vector * kWide, std::integral_constant<int, kWide>{});
       else
@@ -92,7 +92,7 @@ struct Scan {
 
  private:
   template <int lanes, class Body>
-  void remainder(index row, index column, const Body& body) const {
+  void remainder(Index row, Index column, const Body& body) const {
     if constexpr (lanes > 0) {
       if ((size.n - column) >= lanes) {
         body(row, column, std::integral_constant<int, lanes>{});
@@ -109,14 +109,14 @@ template <class Real, bool is_complex>
 void diagonal_scan_forward(const ScanSize& size, const ScanForward<Real>& array) {
   const Scan<Real, is_complex> scan{size};
   scan.for_each_column(
-      [&](index row, index column, auto lanes) { scan.template forward<lanes.value>(array, row, column); });
+      [&](Index row, Index column, auto lanes) { scan.template forward<lanes.value>(array, row, column); });
 }
 
 template <class Real, bool is_complex>
 void diagonal_scan_backward(const ScanSize& size, const ScanBackward<Real>& array) {
   const Scan<Real, is_complex> scan{size};
   scan.for_each_column(
-      [&](index row, index column, auto lanes) { scan.template backward<lanes.value>(array, row, column); });
+      [&](Index row, Index column, auto lanes) { scan.template backward<lanes.value>(array, row, column); });
 }
 
 template void diagonal_scan_forward<float, false>(const ScanSize&, const ScanForward<float>&);

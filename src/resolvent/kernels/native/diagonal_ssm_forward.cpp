@@ -3,17 +3,28 @@
 namespace resolvent {
 namespace {
 
-// Takes one mode of every lane through `chunks` chunks, adds its share to y, and returns the state after them.
+// y_j = sum_{i <= j} K_{j-i} u_i within chunks of T steps
+template <int T, class V>
+inline void convolve(const V* K, const V* u, V* y, Index first, Index last) {
+  for (Index t = first; t < last; t += T)
+    for (int j = 0; j < T; ++j) {
+      V sum = K[0] * u[t + j];
+      for (int i = 0; i < j; ++i) sum = sum + K[j - i] * u[t + i];
+      y[t + j] = sum;
+    }
+}
+
+// Takes one mode of every lane through steps [first, last), adds its share to y, and returns the
+// state after them.
 template <int T, class H, class V>
-inline H advance(const Chunk<H, T>& coefficient, H h, const V* u, V* y, index chunks) {
-  const Chunk<H, T> k = coefficient;
-  for (index s = 0; s < chunks; ++s, u += T, y += T) {
-    H next = k.V[0] * u[0];
-    for (int j = 1; j < T; ++j) next = madd(next, k.V[j], u[j]);
-    for (int j = 0; j < T; ++j) y[j] = madd_real(y[j], k.W[j], h);
-    h = madd(next, k.P, h);
+inline H respond(const Chunk<H, T>& coefficients, H s, const V* u, V* y, Index first, Index last) {
+  const Chunk<H, T> k = coefficients;
+  for (Index t = first; t < last; t += T) {
+    const H pushed = push(k, u + t);
+    for (int j = 0; j < T; ++j) y[t + j] = madd_real(y[t + j], k.W[j], s);
+    s = madd(pushed, k.P, s);
   }
-  return h;
+  return s;
 }
 
 }  // namespace
@@ -23,43 +34,52 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
   using T = Tile<Real, is_complex>;
   using V = typename T::V;
   using H = typename T::H;
-  Tables<Real, is_complex> tables(size, array.a, array.b, array.c);
-  Buffer<H> states(size.threads * size.n);
-  const index tiles = T::count(size), blocks = (size.l - 1) / kBlock, parts = T::kParts;
+  const Tables<T> tables(size, array.a, array.b, array.c);
+  const Buffer<H> states(size.threads * size.n);
+  const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
+  const Index blocks = (size.l - 1) / kBlock;
 
-  parallel_for(size.b * tiles, size.threads, [&](index item, int thread) {
-    const index row = item / tiles;
+  parallel_for(size.b * tiles, size.threads, [&](Index item, int thread) {
+    const Index row = item / tiles, stop = array.rows.stop(row, size.l);
     const T tile(size, item % tiles);
-    const Table<Real, is_complex> table = tables.at(size, item % tiles);
-    const index state = row * size.m * size.n * parts, series = row * size.l * size.m;
-    const index stop = array.rows.stop(row, size.l);
-    H* h = states.data() + thread * size.n;
-    V u[kBlock], y[kBlock];
+    const Table<T> table = tables[item % tiles];
+    H* s = states.data() + thread * size.n;
+    Window<T, const Real*> inputs(tile, array.u + row * size.l * size.m, stop, +1);
+    Window<T, Real*> outputs(tile, array.y + row * size.l * size.m, stop, +1);
     Run runs[kBlock];
 
-    for (index k = 0; k < tile.modes; ++k) h[k] = array.h0 ? tile.gather(array.h0 + state, k) : H{};
-    for (index from = 0; from < stop; from += kBlock) {
-      if (array.checkpoints && from > 0)
-        for (index k = 0; k < tile.modes; ++k)
-          tile.scatter(array.checkpoints + state * blocks + (from / kBlock - 1) * size.m * size.n * parts, k, h[k]);
-      const index to = std::min(from + kBlock, stop);
-      tile.pack(array.u + series + from * size.m, to - from, u);
-      const index count = split(array.rows, row, size.l, from, to, runs);
-      for (index r = 0; r < count; ++r) {
-        const Run run = runs[r];
-        const index start = run.start - from, rest = start + run.chunks * kChunk;
-        convolve<kChunk>(table.K, u + start, y + start, run.chunks);
-        convolve<1>(table.K, u + rest, y + rest, run.rest);
-        for (index k = 0; k < tile.modes; ++k) {
-          if (run.fresh) h[k] = H{};
-          h[k] = advance(table.chunk[k], h[k], u + start, y + start, run.chunks);
-          h[k] = advance(table.step[k], h[k], u + rest, y + rest, run.rest);
-        }
+    for (Index k = 0; k < tile.modes; ++k)
+      s[k] = array.h0 ? tile.gather(array.h0 + row * numbers, k) * conj(table.phase[k]) : H{};
+    inputs.read(0, 0, kBlock);
+    for (Index from = 0; from < stop; from += kBlock) {
+      const V* u = inputs.block(from);
+      V* y = outputs.block(from);
+      const Index count = split(array.rows, row, size.l, from, std::min(from + kBlock, stop), runs);
+      for (const Run* run = runs; run < runs + count; ++run) {
+        convolve<kChunk>(table.K, u, y, run->start, run->rest);
+        convolve<1>(table.K, u, y, run->rest, run->stop);
       }
-      tile.unpack(y, to - from, array.y + series + from * size.m);
+      Real* checkpoint = array.checkpoints + (row * blocks + from / kBlock - 1) * numbers;
+      for (Index k = 0; k < tile.modes; ++k) {
+        const Index first = k * kBlock / tile.modes, last = (k + 1) * kBlock / tile.modes;
+        inputs.read(from + kBlock, first, last);
+        outputs.write(from - kBlock, first, last);
+        if (array.checkpoints && from > 0) tile.keep(checkpoint, k, s[k]);
+        H state = s[k];
+        for (const Run* run = runs; run < runs + count; ++run) {
+          if (run->fresh) state = H{};
+          state = respond(table.chunk[k], state, u, y, run->start, run->rest);
+          if (run->rest < run->stop)
+            state = respond(table.step[k], state, u, y, run->rest, run->stop);
+        }
+        s[k] = state;
+      }
     }
-    tile.clear(size.l - stop, array.y + series + stop * size.m);
-    for (index k = 0; k < tile.modes; ++k) tile.scatter(array.h_last + state, k, h[k]);
+    if (stop > 0) outputs.write((stop - 1) / kBlock * kBlock, 0, kBlock);
+    for (Index t = stop; t < size.l; ++t)
+      tile.collect(V{}, array.y + (row * size.l + t) * size.m);
+    for (Index k = 0; k < tile.modes; ++k)
+      tile.scatter(array.h_last + row * numbers, k, s[k] * table.phase[k]);
   });
 }
 

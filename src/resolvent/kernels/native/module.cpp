@@ -5,7 +5,7 @@
 #include "diagonal.hpp"
 
 namespace nb = nanobind;
-using Index = resolvent::index;
+using resolvent::Index;
 
 namespace {
 

@@ -16,28 +16,27 @@ namespace resolvent {
 // Calls body(item, thread) for every item, on at most `threads` threads. Items must not depend on each other; which thread
 // runs which item is not fixed, so that no result may depend on it.
 template <class Body>
-void parallel_for(index items, int threads, const Body& body) {
+void parallel_for(Index items, int threads, const Body& body) {
 #ifdef _OPENMP
   if (threads > 1 && items > 1) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast<int>(std::min<index>(threads, items)))
-    for (index item = 0; item < items; ++item) body(item, omp_get_thread_num());
+#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast<int>(std::min<Index>(threads, items)))
+    for (Index item = 0; item < items; ++item) body(item, omp_get_thread_num());
     return;
   }
 #endif
-  for (index item = 0; item < items; ++item) body(item, 0);
+  for (Index item = 0; item < items; ++item) body(item, 0);
 }
 
 // An array of trivial values on a cache line's boundary, not initialised. Allocate outside of parallel_for: it may throw.
 template <class T>
 class Buffer {
  public:
-  explicit Buffer(index size)
+  explicit Buffer(Index size)
       : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment))) {}
   ~Buffer() { ::operator delete(data_, kAlignment); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  T* data() { return data_; }
-  T& operator[](index i) { return data_[i]; }
+  T* data() const { return data_; }
 
  private:
   static constexpr std::align_val_t kAlignment{64};

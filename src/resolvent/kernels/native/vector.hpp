@@ -8,7 +8,7 @@
 
 namespace resolvent {
 
-using index = std::int64_t;
+using Index = std::int64_t;
 
 // Bytes of a vector register, and how many registers there are to hold coefficients in.
 #if defined(__AVX512F__)
@@ -85,6 +85,13 @@ template <class V, bool is_complex>
 inline Mode<V, is_complex> madd(Mode<V, is_complex> sum, Mode<V, is_complex> x, V y) {
   sum.re = sum.re + x.re * y;
   if constexpr (is_complex) sum.im = sum.im + x.im * y;
+  return sum;
+}
+
+// sum + x * y with a real y and an x that is known to be real
+template <class V, bool is_complex>
+inline Mode<V, is_complex> madd_known_real(Mode<V, is_complex> sum, Mode<V, is_complex> x, V y) {
+  sum.re = sum.re + x.re * y;
   return sum;
 }
 
