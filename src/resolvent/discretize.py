@@ -7,7 +7,8 @@ Every rule is a function ``(A, B, dt) -> (Abar, Bbar)``, written once over struc
     dt  step sizes (..., 1), or (..., n) where A is diagonal (one step size a state);
         leading axes may add batch and time, which makes the discrete system vary with time
 
-The input is taken as constant over a step (zoh), linear (bilinear), or an impulse (dirac).
+The input is taken as constant over a step, exactly (zoh) or by a one-step method (bilinear, euler,
+backward_euler), or as an impulse (dirac). dt positive; B and dt in the dtype of A.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ def zoh(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
 
 
 def bilinear(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
-    """Trapezoidal rule: Abar = (I - dt A/2)^-1 (I + dt A/2), Bbar = (I - dt A/2)^-1 dt B."""
+    """Trapezoidal rule: Abar = (I - dt A/2)^-1 (I + dt A/2), Bbar = (I - dt A/2)^-1 dt B.
+
+    Maps the left half-plane into the unit disc (Tustin). The input is held at u_t over the step, as
+    in S4 (Gu et al. 2022, eq. 3), not averaged with u_{t-1}.
+    """
     R = resolvent(A.affine(dt, 0.0), 2.0)  # (I - X/2)^-1 = 2 R, and (I + X/2) = 2I - (I - X/2)
     return R.affine(torch.full_like(dt, 4.0), -1.0), R.apply(2 * dt[..., None] * B)
 

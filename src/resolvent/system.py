@@ -41,12 +41,14 @@ class _once:
 
     def __get__(self, owner: Any, kind: type) -> Any:
         """Compute, and store under the same name, where the next access finds it first."""
+        if owner is None:  # asked of the class
+            return self
         value = self.compute(owner)
         object.__setattr__(owner, self.compute.__name__, value)
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Continuous:
     """The continuous system h' = A h + B u, y = C h + D u; shapes in the module docstring."""
 
@@ -65,7 +67,7 @@ class Continuous:
         return Varying(Sampled(self, rule, dt), self.C, self.D, self.mimo)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampled:
     """A discrete pair (A, B) that remembers where it comes from and is computed on demand.
 
@@ -88,7 +90,7 @@ class Sampled:
         return replace(self, dt=f(self.dt))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """A discrete pair (A, B) given as it is: systems born discrete."""
 
@@ -100,7 +102,7 @@ class Given:
         return Given((A.map(f), f(B)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Discrete:
     """What `Invariant` and `Varying` share: the pair (A, B), the output map and its reading."""
 
@@ -115,6 +117,11 @@ class Discrete:
         return self.transition.pair[0]
 
     @property
+    def form(self) -> Structure:
+        """Has the class, size and dtype of A, at the cost of one step: to decide how to run."""
+        return self.A
+
+    @property
     def B(self) -> Tensor:
         """Discrete input map, in the coordinates of A."""
         return self.transition.pair[1]
@@ -122,7 +129,7 @@ class Discrete:
     @_once
     def C(self) -> Tensor:
         """Output map, in the coordinates of A."""
-        if self.output.is_complex() and not self.A.dtype.is_complex:
+        if self.output.is_complex() and not self.form.dtype.is_complex:
             return functional_to_real(self.output, -1)
         return self.output
 
@@ -140,10 +147,10 @@ class Discrete:
     def state_shape(self, p: int) -> tuple[int, int, int]:
         """Shape (m, n, p or 1) of one row's state, for p input channels a head."""
         m = self.D.shape[0]
-        return m, self.A.n, 1 if self.mimo else p
+        return m, self.form.n, 1 if self.mimo else p
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Invariant(Discrete):
     """A discrete system whose A, B, C do not depend on the step."""
 
@@ -170,7 +177,7 @@ class Invariant(Discrete):
         return A, B, C, self.D
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Varying(Discrete):
     """A discrete system whose A and B lead with axes (b, l); C and D do too, or are shared."""
 
@@ -180,6 +187,11 @@ class Varying(Discrete):
     def of(cls, A: Structure, B: Tensor, C: Tensor, D: Tensor, mimo: bool = False) -> Self:
         """A system born discrete, with C (b, l, ...) like A and B."""
         return cls(Given((A, B)), C, D, mimo, varying_output=True)
+
+    @_once
+    def form(self) -> Structure:  # type: ignore[override]
+        """A at the first step alone."""
+        return self.steps(0, 1).A
 
     def steps(self, start: int, stop: int) -> Varying:
         """The system of steps start to stop - 1."""

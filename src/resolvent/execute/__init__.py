@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from resolvent.execute.chunk import chunk
 from resolvent.execute.convolve import convolve
-from resolvent.execute.legality import EXECUTIONS, choose, why_illegal
+from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
 from resolvent.execute.recur import recur
 from resolvent.execute.scan import scan
 from resolvent.execute.step import loop, step
 from resolvent.system import Discrete
+from resolvent.topology.padding import real_steps, zero_padding
 
 _RUN: dict[str, Callable] = {
     "loop": loop,
@@ -55,19 +55,26 @@ def run(
         y (b, l, m, q) and the final states, shaped like h0.
 
     Raises:
-        ValueError: the execution is unknown, or illegal for this structure (the reason is given).
+        ValueError: the execution is unknown, or illegal for this structure (the reason is given);
+            h0 has another shape.
     """
     if execution == "auto":
         execution = choose(system, u)
     reason = why_illegal(system, execution)
     if reason:
         raise ValueError(f"execution: {execution!r} is illegal here: {reason}")
-    if lengths is not None:  # padding may hold anything, even NaN
-        real = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
-        u = torch.where(real[..., None, None], u, torch.zeros_like(u))
+    shape = (u.shape[0], *system.state_shape(u.shape[-1]))
     if h0 is None:
-        h0 = u.new_zeros(u.shape[0], *system.state_shape(u.shape[-1]), dtype=system.A.dtype)
-    return _RUN[execution](system, u, h0, resets, lengths)
+        h0 = u.new_zeros(shape, dtype=system.form.dtype)
+    elif h0.shape != shape:
+        raise ValueError(
+            f"h0: expected shape {shape}, got {tuple(h0.shape)}; pass a state of the same layer "
+            "and the same number of rows"
+        )
+    # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
+    real = None if lengths is None else real_steps(lengths, u.shape[1])
+    y, h = _RUN[execution](system, zero_padding(u, real), h0, resets, lengths)
+    return zero_padding(y, real), h
 
 
-__all__ = ["EXECUTIONS", "choose", "loop", "run", "step", "why_illegal"]
+__all__ = ["EXECUTIONS", "check_name", "choose", "loop", "run", "step", "why_illegal"]

@@ -18,35 +18,43 @@ TILE = 64
 def in_closed_form(run: Callable) -> Callable:
     """Wrap an execution of closed systems so that it takes resets, lengths and any structure.
 
-    Resets become rows of their own; padding is masked; states change coordinates where the closed
-    form of the structure is dense.
+    Resets become rows of their own; states change coordinates where the closed form of the
+    structure is dense.
     """
 
     def wrapped(
         system: Invariant, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        if resets is not None:
-            parts = Segments.of(resets, lengths)
-            start = h0[parts.row] * parts.first[:, None, None, None]
-            y, h = wrapped(system, parts.split(u), start, None, parts.lengths)
-            h = torch.cat([h, h0])  # rows without a step keep their state
-            stay = len(parts.row) + torch.arange(len(h0), device=h.device)
-            last = torch.where(parts.last < 0, stay, parts.last)
-            return parts.join(y, *u.shape[:2]), h[last]
         if u.shape[1] == 0 or u.shape[0] == 0:
             return u, h0
-        if lengths is not None:
-            time = torch.arange(u.shape[1], device=u.device)
-            real = (time < lengths[:, None])[..., None, None]
-            u = u * real
+        if resets is not None:
+            return _packed(wrapped, system, u, h0, Segments.of(resets, lengths))
         closed = system.closed()
         start = h0 if closed is system else to_real(h0, 2)
         y, h = run(system, closed, u, start, lengths)
-        y = y if lengths is None else y * real
         return y, h if closed is system else from_real(h, 2, system.A.dtype)
 
     wrapped.__doc__ = run.__doc__
     return wrapped
+
+
+def _packed(
+    run: Callable, system: Invariant, u: Tensor, h0: Tensor, parts: Segments
+) -> tuple[Tensor, Tensor]:
+    """Every segment as a row of its own, the short ones apart from the long ones."""
+    b, length = u.shape[:2]
+    count = len(parts.row)
+    y, order, states = torch.zeros_like(u), [], []
+    for index, some in parts.groups(TILE):
+        start = h0[some.row]
+        start = torch.where(some.first[:, None, None, None], start, torch.zeros_like(start))
+        found, after = run(system, some.split(u), start, None, some.lengths)
+        y = y + some.join(found, b, length)
+        order.append(index)
+        states.append(after)
+    order.append(count + torch.arange(b, device=u.device))  # rows without a step keep their state
+    h = torch.cat([*states, h0])[torch.cat(order).argsort()]
+    return y, h[torch.where(parts.last < 0, order[-1], parts.last)]
 
 
 def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None) -> Tensor:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from resolvent.execute.blocks import in_blocks
 from resolvent.structure import Structure
 from resolvent.system import Discrete, Varying
 
 
+@in_blocks
 def scan(
     system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -19,17 +21,11 @@ def scan(
     b, length = u.shape[:2]
     if length == 0:
         return u, h0
-    x = system.inject(u)
-    A = system.A
-    if not isinstance(system, Varying):
-        A = A.map(lambda v: v.expand(b, length, *v.shape))
-    A = A.map(lambda v: v.expand(b, length, *v.shape[2:]))
+    x, A = system.inject(u), system.A
+    if not isinstance(system, Varying):  # one row serves all, as long as no resets tell them apart
+        A = A.map(lambda v: v.expand(1, length, *v.shape))
     if resets is not None:
         A = A.map(lambda v: torch.where(_like(resets, v), torch.zeros_like(v), v))
-    if lengths is not None:
-        # padding adds nothing; the state is read at the last real step, so A there does not matter
-        real = torch.arange(length, device=u.device) < lengths[:, None]
-        x = torch.where(_like(real, x), x, torch.zeros_like(x))
     first = x[:, :1] + A.map(lambda v: v[:, :1]).apply(h0[:, None])
     h = _scan(A, torch.cat([first, x[:, 1:]], 1))
     y = system.read(h, u)
@@ -37,7 +33,7 @@ def scan(
         return y, h[:, -1]
     rows = torch.arange(b, device=u.device)
     last = torch.where(_like(lengths > 0, h0), h[rows, (lengths - 1).clamp(min=0)], h0)
-    return y * _like(real, y), last
+    return y, last
 
 
 def _scan(A: Structure, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resolvent.system import Discrete, Varying
+from resolvent.system import Discrete, Given, Varying
 
 
 def step(system: Discrete, u: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ def loop(
         y, after = step(now, u[:, t], before)
         if lengths is not None:
             real = t < lengths
-            y, after = y * real[:, None, None], torch.where(_wide(real), after, h)
+            after = torch.where(_wide(real), after, h)
         ys.append(y)
         h = after
     return (torch.stack(ys, 1) if ys else u), h
@@ -47,7 +47,7 @@ def at(system: Varying, t: int) -> Discrete:
     now = system.steps(t, t + 1)
     A, B = now.transition.pair
     C = now.C[:, 0] if system.varying_output else now.C
-    return Varying.of(A.map(lambda x: x[:, 0]), B[:, 0], C, now.D, now.mimo)
+    return Discrete(Given((A.map(lambda x: x[:, 0]), B[:, 0])), C, now.D, now.mimo)
 
 
 def _wide(mask: Tensor) -> Tensor:

@@ -121,8 +121,9 @@ def shifted_solve(A: Structure, s: Tensor, v: Tensor) -> Tensor:
     Returns:
         x (..., f, N), complex, in real coordinates: what a transfer function contracts with C.
     """
-    eye = torch.eye(A.dense().shape[-1], dtype=s.dtype, device=s.device)
-    M = s[:, None, None] * eye - A.dense().to(s.dtype)[..., None, :, :]
+    matrix = A.dense().to(s.dtype)
+    eye = torch.eye(matrix.shape[-1], dtype=s.dtype, device=s.device)
+    M = s[:, None, None] * eye - matrix[..., None, :, :]
     return torch.linalg.solve(M, v.to(s.dtype)[..., None, :, None])[..., 0]
 
 

@@ -12,7 +12,7 @@ from resolvent.structure.base import Structure, exponential, phi1, resolvent
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dense(Structure):
     """A real matrix ``values`` (..., n, n)."""
 

@@ -15,7 +15,7 @@ from resolvent.structure.base import Structure, exponential, phi1, resolvent, sh
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diagonal(Structure):
     """Diagonal matrix with entries ``values`` (..., n), real, or complex halves."""
 

@@ -19,7 +19,7 @@ from resolvent.structure.diagonal import Diagonal
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DPLR(Structure):
     """The matrix diag(values) - P Q*; values (..., n), P and Q (..., n, r), all complex halves."""
 
@@ -29,8 +29,7 @@ class DPLR(Structure):
 
     closed: ClassVar[bool] = False
     why_not_closed: ClassVar[str] = (
-        "the rank of a product of diagonal-plus-low-rank matrices grows with every factor; "
-        "use 'chunk' or 'convolve'"
+        "the rank of a product of diagonal-plus-low-rank matrices grows with every factor"
     )
 
     @property

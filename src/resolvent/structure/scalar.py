@@ -13,7 +13,7 @@ from resolvent.structure.diagonal import scalar_phi1
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scalar(Structure):
     """The matrix ``value * I`` with real ``value`` (...) and ``size`` states."""
 

@@ -1,4 +1,4 @@
-"""Orders of time around a causal system: right to left, row by row."""
+"""Orders of time around a causal system: right to left, each row within its own length."""
 
 from __future__ import annotations
 

@@ -1,0 +1,22 @@
+"""Right padding: rows of a batch end after their own number of steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def real_steps(lengths: Tensor, length: int) -> Tensor:
+    """Which of ``length`` steps are real: lengths (b,) -> (b, length) bool."""
+    return torch.arange(length, device=lengths.device) < lengths[:, None]
+
+
+def zero_padding(x: Tensor, real: Tensor | None) -> Tensor:
+    """Zeros at the steps of x (b, l, ...) that are not ``real`` (b, l, ...), whatever is there.
+
+    Not a product, which would keep a NaN; None means that every step is real.
+    """
+    if real is None:
+        return x
+    mask = real.view(*real.shape, *(1 for _ in range(x.ndim - real.ndim)))
+    return torch.where(mask, x, torch.zeros_like(x))
