@@ -6,6 +6,7 @@ from resolvent.layers.dss import DSS
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.lru import LRU
 from resolvent.layers.lssl import LSSL
+from resolvent.layers.recurrence import Recurrence
 from resolvent.layers.s4 import S4
 from resolvent.layers.s4d import S4D
 from resolvent.layers.s5 import S5
@@ -26,6 +27,7 @@ __all__ = [
     "InvariantLayer",
     "Layer",
     "Prepared",
+    "Recurrence",
     "Rule",
     "State",
     "Timing",

@@ -7,15 +7,17 @@ IS forward at length 1, so the two cannot drift apart.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from resolvent.execute import run
+from resolvent.execute import check_name, run
 from resolvent.layers.state import State, pack, unpack
 from resolvent.system import Discrete
+from resolvent.topology.padding import real_steps, zero_padding
 
 
 class Rule(NamedTuple):
@@ -30,7 +32,7 @@ class Rule(NamedTuple):
     weight_decay: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Timing:
     """When things happen in a batch.
 
@@ -67,14 +69,22 @@ class Layer(nn.Module, ABC):
     Args:
         d_model: number of features in and out.
         execution: how sequences run, see :func:`resolvent.execute.run`.
+
+    Raises:
+        ValueError: d_model is not a positive integer, or the execution is unknown.
     """
 
     causal: ClassVar[bool] = True
+
+    if TYPE_CHECKING:  # what `declare` and `register_buffer` make
+
+        def __getattr__(self, name: str) -> Tensor: ...
 
     def __init__(self, d_model: int, execution: str = "auto"):
         super().__init__()
         if not isinstance(d_model, int) or d_model < 1:
             raise ValueError(f"d_model: must be a positive integer, got {d_model!r}")
+        check_name(execution)
         self.d_model = d_model
         self.execution = execution
         self.rules: dict[str, Rule] = {}
@@ -141,10 +151,10 @@ class Layer(nn.Module, ABC):
         """
         timing = self._check(u, dt, resets, lengths)
         if lengths is not None:
-            real = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
-            u = torch.where(real[..., None], u, torch.zeros_like(u))
+            u = zero_padding(u, real_steps(lengths, u.shape[1]))
         prepared = self.prepare(u, () if state is None else state.memory, timing)
-        y, h = self._run(prepared, state, timing)
+        with full_precision(u.device):
+            y, h = self._recur(prepared, state, timing)
         y = self.finish(y, prepared).to(u.dtype)
         return y, State(h, prepared.memory)
 
@@ -155,21 +165,11 @@ class Layer(nn.Module, ABC):
         y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
         return y[:, 0], state
 
-    def _run(
-        self, prepared: Prepared, state: State | None, timing: Timing
-    ) -> tuple[Tensor, Tensor]:
-        """The recurrence itself, in float32 at least, also under autocast."""
-        device = prepared.x.device.type
-        if torch.is_autocast_enabled(device):
-            with torch.autocast(device, enabled=False):
-                return self._recur(prepared, state, timing)
-        return self._recur(prepared, state, timing)
-
     def _recur(
         self, prepared: Prepared, state: State | None, timing: Timing
     ) -> tuple[Tensor, Tensor]:
-        system = prepared.system
-        h0 = None if state is None else unpack(state.h, system.A.dtype).to(system.A.dtype)
+        system, dtype = prepared.system, prepared.system.form.dtype
+        h0 = None if state is None else unpack(state.h, dtype).to(dtype)
         y, h = run(
             system,
             prepared.x.to(system.D.dtype),
@@ -188,6 +188,10 @@ class Layer(nn.Module, ABC):
                 f"u: expected (batch, length, {self.d_model}), got {tuple(u.shape)}; "
                 "axes are batch, time, feature"
             )
+        if not u.is_floating_point():
+            raise ValueError(
+                f"u: expected floating-point numbers, got {u.dtype}; convert with float()"
+            )
         b, length = u.shape[:2]
         for name, value, shape in (
             ("dt", dt, (b, length)),
@@ -203,9 +207,8 @@ class Layer(nn.Module, ABC):
         if not torch.compiler.is_compiling():
             _check_values(dt, lengths, length)
         if dt is not None and lengths is not None:
-            real = torch.arange(length, device=u.device) < lengths[:, None]
-            dt = torch.where(real, dt, torch.ones_like(dt))
-        return Timing(dt, resets, lengths)
+            dt = torch.where(real_steps(lengths, length), dt, torch.ones_like(dt))
+        return Timing(dt, resets, None if lengths is None else lengths.long())
 
 
 def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:
@@ -217,8 +220,17 @@ def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> Non
         low, high = int(lengths.min()), int(lengths.max())
         raise ValueError(f"lengths: must lie in 0..{length}, got values from {low} to {high}")
     if dt is not None:
-        real = (
-            dt if lengths is None else dt[torch.arange(length, device=dt.device) < lengths[:, None]]
-        )
+        real = dt if lengths is None else dt[real_steps(lengths, length)]
         if not bool((torch.isfinite(real) & (real > 0)).all()):
-            raise ValueError("dt: factors of the step size must be positive and finite")
+            low, high = float(real.min()), float(real.max())
+            raise ValueError(
+                f"dt: expected positive, finite factors of the step size, got values from {low:g} "
+                f"to {high:g}; 1 is the learned step"
+            )
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Autocast switched off on a device: systems and recurrences never run in half precision."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from resolvent.layers.base import Layer, Rule
+from resolvent.layers.base import Layer
 from resolvent.topology.orders import reverse, reverse_resets
 
 
@@ -21,7 +21,6 @@ class Bidirectional(nn.Module):
     """
 
     causal: ClassVar[bool] = False
-    rules: ClassVar[dict[str, Rule]] = {}
 
     def __init__(self, forward_layer: Layer, backward_layer: Layer):
         super().__init__()
@@ -45,7 +44,11 @@ class Bidirectional(nn.Module):
     ) -> tuple[Tensor, None]:
         """Run both directions; arguments as in :meth:`Layer.forward`, ``state`` must be None.
 
-        Going backward, dt[t] scales the step from t + 1 to t.
+        dt[t] is how long u[t] holds, the same from either side: going backward it scales the step
+        that takes u[t] in.
+
+        Raises:
+            ValueError: a state is given, or as :meth:`Layer.forward`.
         """
         if state is not None:
             raise ValueError("state: a bidirectional layer reads the future and has no state")

@@ -1,5 +1,5 @@
 """DSS: diagonal state spaces (Gupta, Gu & Berant 2022, "Diagonal State Spaces are as Effective as
-Structured State Spaces"), in its exponential form (proposition 1b).
+Structured State Spaces"), in its exponential form (proposition 1a).
 
 The eigenvalues are shared by all features, B is 1 and merged into W, the step size scales the real
 and the imaginary part separately, and the output is Re(W h) over unpaired complex states.

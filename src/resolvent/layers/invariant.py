@@ -9,7 +9,7 @@ from torch import Tensor
 
 from resolvent import analysis, discretize
 from resolvent.discretize import Rule
-from resolvent.layers.base import Layer, Prepared, Timing
+from resolvent.layers.base import Layer, Prepared, Timing, full_precision
 from resolvent.layers.state import State, pack
 from resolvent.system import Continuous, Invariant, Varying
 
@@ -37,16 +37,19 @@ class InvariantLayer(Layer):
 
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Invariant | Varying:
         """The discrete system; it varies only if factors dt (b, l) scale the step size."""
-        if dt is None:
-            return self.continuous().discretize(self.rule, self.step_size())
-        dt = dt.to(self.step_size().dtype)[..., None, None] * self.step_size()
-        return self.continuous().discretize_each(self.rule, dt)
+        step = self.step_size()
+        with full_precision(step.device):
+            if dt is None:
+                return self.continuous().discretize(self.rule, step)
+            dt = dt.to(step.dtype)[..., None, None] * step
+            return self.continuous().discretize_each(self.rule, dt)
 
     def kernel(self, length: int) -> Tensor:
         """Impulse response without D: (d_model, length), or (d_out, d_in, length) if dense."""
         system = self.system()
         assert isinstance(system, Invariant)
-        K = analysis.kernel(system, length)
+        with full_precision(system.D.device):
+            K = analysis.kernel(system, length)
         return K[0] if system.mimo else K
 
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
@@ -64,5 +67,5 @@ class InvariantLayer(Layer):
         with torch.no_grad():
             system = self.system()
             shape = system.state_shape(system.D.shape[1])
-            h = torch.zeros(batch_size, *shape, dtype=system.A.dtype, device=system.D.device)
+            h = torch.zeros(batch_size, *shape, dtype=system.form.dtype, device=system.D.device)
             return State(pack(h).to(device=device, dtype=dtype))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from resolvent.initialize import diagonal
 from resolvent.layers.invariant import InvariantLayer
-from resolvent.layers.modal import seeded_generator, stable_eigenvalues
+from resolvent.layers.modal import check_d_state, seeded_generator, stable_eigenvalues
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
 
@@ -40,6 +40,7 @@ class LRU(InvariantLayer):
         execution: str = "auto",
     ):
         super().__init__(d_model, "dirac", execution)
+        check_d_state(d_state)
         ring = diagonal.ring(d_state, r_min, r_max, max_phase, seeded_generator())
         eigenvalues = torch.from_numpy(ring.eigenvalues)
         n = len(eigenvalues)

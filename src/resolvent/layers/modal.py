@@ -4,8 +4,8 @@ eigenvalues that cannot leave the left half-plane.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -49,9 +49,11 @@ def modal_basis(init: Init | tuple[Init, ...], d_state: int, heads: int, blocks:
     A tuple of initialisations is dealt out in equal runs of heads.
 
     Raises:
-        ValueError: d_state is not positive, or an initialisation has another size.
+        TypeError: an initialisation is neither a name, nor modes, nor a function.
+        ValueError: d_state is not positive, a name is unknown, an initialisation has another size,
+            or there are more of them than heads.
     """
-    modes = [tile(_resolve_modes(x, d_state), blocks) for x in _choices(init, d_state)]
+    modes = [tile(_resolve_modes(x, d_state), blocks) for x in _choices(init, heads)]
     return _basis(modes, heads)
 
 
@@ -61,9 +63,9 @@ def low_rank_basis(
     """Modes of the normal part of a HiPPO system, and the P (heads, k, r) of A = Lambda - P P*.
 
     Raises:
-        ValueError: as for :func:`modal_basis`.
+        TypeError, ValueError: as for :func:`modal_basis`.
     """
-    systems = [resolve_measure(x, d_state) for x in _choices(init, d_state)]
+    systems = [resolve_measure(x, d_state) for x in _choices(init, heads)]
     modes = [_balanced(from_normal(x.normal, x.B)) for x in systems]
     rank = max(x.P.shape[1] for x in systems)
     Ps = [
@@ -77,14 +79,21 @@ def resolve_measure(init: Measure, d_state: int) -> Hippo:
     """The HiPPO system that ``init`` means.
 
     Raises:
+        TypeError: it is neither a name, nor a `Hippo`, nor a function.
         ValueError: the name is unknown, or the system has another size than d_state.
     """
-    if isinstance(init, str):
-        init = hippo.by_name(init, d_state)
-    system = init if isinstance(init, Hippo) else init(d_state)
-    if len(system.B) != d_state:
-        raise ValueError(f"init: has {len(system.B)} states, expected d_state = {d_state}")
-    return system
+    system = _resolve(init, d_state, Hippo, hippo.BY_NAME)
+    return _of_size(system, len(system.B), d_state)
+
+
+def check_d_state(d_state: object) -> None:
+    """Refuse a number of states that is not a positive integer.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(d_state, int) or d_state < 1:
+        raise ValueError(f"d_state: must be a positive integer, got {d_state!r}")
 
 
 def stable_eigenvalues(log_decay: Tensor, frequency: Tensor) -> Tensor:
@@ -103,22 +112,42 @@ def seeded_generator() -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**63 - 1, ())))
 
 
-def _choices(init: object, d_state: int) -> tuple:
-    if not isinstance(d_state, int) or d_state < 1:
-        raise ValueError(f"d_state: must be a positive integer, got {d_state!r}")
-    return init if isinstance(init, tuple) else (init,)
+def _choices(init: object, heads: int) -> tuple:
+    choices = init if isinstance(init, tuple) else (init,)
+    if not 1 <= len(choices) <= heads:
+        raise ValueError(
+            f"init: got {len(choices)} initialisations, expected 1 to {heads}: this layer has "
+            f"{heads} systems to start"
+        )
+    return choices
 
 
 def _resolve_modes(init: Init, d_state: int) -> Modes:
-    if init == "rand":
-        modes = diagonal.rand(d_state, seeded_generator())
-    elif isinstance(init, str):
-        modes = diagonal.by_name(init, d_state)
-    else:
-        modes = init if isinstance(init, Modes) else init(d_state)
-    if modes.size != d_state:
-        raise ValueError(f"init: has {modes.size} states, expected d_state = {d_state}")
-    return modes
+    seeded = {"rand": lambda n: diagonal.rand(n, seeded_generator())}
+    modes = _resolve(init, d_state, Modes, {**diagonal.BY_NAME, **seeded})
+    return _of_size(modes, modes.size, d_state)
+
+
+def _resolve(init: Any, d_state: int, kind: type, by_name: Mapping[str, Callable]) -> Any:
+    """What a name, a value of ``kind``, or a function of d_state stands for."""
+    check_d_state(d_state)
+    if isinstance(init, kind):
+        return init
+    if isinstance(init, str) and init not in by_name:
+        raise ValueError(f"init: {init!r} is unknown; choose one of {', '.join(by_name)}")
+    make = by_name[init] if isinstance(init, str) else init
+    if not callable(make):
+        raise TypeError(
+            f"init: expected a name, a {kind.__name__} or a function of d_state, got "
+            f"{type(init).__name__}"
+        )
+    return make(d_state)
+
+
+def _of_size(system: Any, size: int, d_state: int) -> Any:
+    if size != d_state:
+        raise ValueError(f"init: has {size} states, expected d_state = {d_state}")
+    return system
 
 
 def _basis(modes: list[Modes], heads: int) -> Basis:

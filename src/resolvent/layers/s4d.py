@@ -2,7 +2,7 @@
 Initialization of Diagonal State Space Models").
 
 Each feature has its own system h' = A h + B u, y = 2 Re(C h) + D u, with A diagonal over conjugate
-halves, Re A = -exp(log_decay) < 0 (section 3.4), ZOH or bilinear with a step size a feature (3.2).
+halves, Re A = -exp(log_decay) < 0, ZOH or bilinear with a step size a feature (section 3).
 """
 
 from __future__ import annotations

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from resolvent.discretize import Rule
 from resolvent.layers.invariant import InvariantLayer
-from resolvent.layers.modal import Init, initial_log_dt, modal_basis, stable_eigenvalues
+from resolvent.layers.modal import (
+    Init,
+    check_d_state,
+    initial_log_dt,
+    modal_basis,
+    stable_eigenvalues,
+)
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
 
@@ -21,7 +27,8 @@ class S5(InvariantLayer):
 
     Args:
         d_model: number of features.
-        d_state: real states of the whole layer; (d_state + 1) // 2 complex modes are stored.
+        d_state: real states of the whole layer; half as many complex modes are stored, and half a
+            mode more for every block of odd size.
         blocks: number of equal blocks that the initial A is made of; must divide d_state.
         init: where A starts, as in `S4D`; "ptd" with LegS blocks is S5-PTD.
         rule: discretisation.
@@ -42,7 +49,8 @@ class S5(InvariantLayer):
         execution: str = "auto",
     ):
         super().__init__(d_model, rule, execution)
-        if blocks < 1 or d_state % blocks:
+        check_d_state(d_state)
+        if not isinstance(blocks, int) or blocks < 1 or d_state % blocks:
             raise ValueError(f"blocks: must divide d_state = {d_state}, got {blocks}")
         basis = modal_basis(init, d_state // blocks, 1, blocks)
         V, W = basis.V[0], basis.W[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
@@ -50,10 +51,14 @@ def load_state(path: str | Path, like: Any) -> Any:
         like: a state of the same layer or model, such as its ``initial_state``; any batch size.
 
     Raises:
-        ValueError: the file holds another number of tensors, or other shapes, than ``like``.
+        ValueError: the file is damaged, or holds another number of tensors, or other shapes, than
+            ``like``.
     """
     leaves, spec = tree_flatten(like)
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"path: {path} is not a safetensors file ({error})") from error
     found = [tensors.get(str(i)) for i in range(len(leaves))]
     shapes = [None if x is None else tuple(x.shape[1:]) for x in found]
     expected = [tuple(x.shape[1:]) for x in leaves]
