@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from resolvent.layers.base import Layer
 from resolvent.layers.bidirectional import Bidirectional
+from resolvent.topology.padding import real_steps, zero_padding
 
 
 class _Form(NamedTuple):
@@ -94,7 +95,7 @@ class Block(nn.Module):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Any]:
         """Run whole sequences; arguments, results and errors as in :meth:`Layer.forward`."""
-        real = real_steps(u, lengths)
+        real = real_mask(u, lengths)
         u = zero_padding(u, real)
         x = normalise(self.norm, u, real) if self.prenorm else u
         y, state = self.layer(x, state, dt=dt, resets=resets, lengths=lengths)
@@ -233,7 +234,7 @@ def tied_dropout(x: Tensor, p: float) -> Tensor:
     return x * F.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), p) if p else x
 
 
-def real_steps(x: Tensor, lengths: Tensor | None) -> Tensor | None:
+def real_mask(x: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Which steps of right-padded x (b, l, ...) are real, (b, l, 1) bool; None if all are.
 
     Raises:
@@ -245,12 +246,7 @@ def real_steps(x: Tensor, lengths: Tensor | None) -> Tensor | None:
         raise ValueError(
             f"lengths: expected shape ({x.shape[0]},), one a row, got {tuple(lengths.shape)}"
         )
-    return (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[..., None]
-
-
-def zero_padding(x: Tensor, real: Tensor | None) -> Tensor:
-    """Zeros at the steps of x (b, l, d) that are not ``real``; also where x is not finite."""
-    return x if real is None else torch.where(real, x, torch.zeros_like(x))
+    return real_steps(lengths, x.shape[1])[..., None]
 
 
 def require_causal(module: Any) -> None:

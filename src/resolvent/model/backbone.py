@@ -8,14 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resolvent.block import (
-    Block,
-    make_norm,
-    normalise,
-    real_steps,
-    require_causal,
-    zero_padding,
-)
+from resolvent.block import Block, make_norm, normalise, real_mask, require_causal
+from resolvent.topology.padding import zero_padding
 
 
 class Backbone(nn.Module):
@@ -61,8 +55,8 @@ class Backbone(nn.Module):
     ) -> tuple[Tensor, tuple[Any, ...]]:
         """Features y (b, l, d_model) of x (b, l, d_input); else as :meth:`Layer.forward`."""
         self._check(x, ("b", "l"))
-        real = real_steps(x, lengths)
-        y = zero_padding(self.encoder(zero_padding(x, real)), real)
+        real = real_mask(x, lengths)
+        y = self.encoder(zero_padding(x, real))
         before = (None,) * len(self.blocks) if state is None else state
         after = []
         for block, h in zip(self.blocks, before, strict=True):

@@ -63,7 +63,10 @@ class Last(Pool):
 
 
 class Mean(Pool):
-    """The mean over all steps so far; the state is their sum (b, d) and their number (b,)."""
+    """The mean over all steps so far; the state is that mean (b, d) and the steps' number (b,).
+
+    The mean and not the sum: in float32 a sum no longer grows after some 2^24 steps.
+    """
 
     def initial_state(self, like: Tensor) -> PoolState:
         """No steps."""
@@ -71,36 +74,39 @@ class Mean(Pool):
 
     def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
         """The mean that includes y."""
-        total, count = state[0] + y, state[1] + 1
-        return total / count[:, None], (total, count)
+        mean, count = state[0], state[1] + 1
+        mean = mean + (y - mean) / count[:, None]
+        return mean, (mean, count)
 
     def final(
         self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, PoolState]:
         """The mean over each row's real steps since its latest reset."""
-        (total, count), steps = state, _steps(y, lengths)
+        (mean, count), steps = state, _steps(y, lengths)
         if resets is not None and y.shape[1]:
             time = torch.arange(y.shape[1], device=y.device)
             start = _latest_reset(resets & (time < steps[:, None]))[:, -1]
             y = torch.where((time >= start[:, None])[..., None], y, torch.zeros_like(y))
-            carried = start < 0
-            total, count = total * carried[:, None], count * carried
             steps = steps - start.clamp(min=0)
-        total, count = total + y.sum(1), count + steps
-        return total / count.clamp(min=1)[:, None], (total, count)
+            mean, count = _unless_reset(start, mean, count)
+        count = count + steps
+        excess = y.sum(1, dtype=mean.dtype) - steps[:, None] * mean
+        mean = mean + excess / count.clamp(min=1)[:, None]
+        return mean, (mean, count)
 
     def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
         """The means over the steps up to each one, since the latest reset before it."""
-        sums, count = y.cumsum(1), torch.arange(1, y.shape[1] + 1, device=y.device)
-        total, count = state[0][:, None] + sums, state[1][:, None] + count
+        mean, count = state[0][:, None], state[1][:, None]
+        steps = torch.arange(1, y.shape[1] + 1, device=y.device)
+        sums = y.cumsum(1, dtype=torch.float64)  # of which differences are taken
         if resets is not None and y.shape[1]:
             start = _latest_reset(resets)
             row = torch.arange(len(y), device=y.device)[:, None]
-            since = sums - pad(sums, (0, 0, 1, 0))[row, start.clamp(min=0)]
-            time = torch.arange(y.shape[1], device=y.device)
-            total = torch.where((start < 0)[..., None], total, since)
-            count = torch.where(start < 0, count, time - start + 1)
-        return total / count[..., None]
+            sums = sums - pad(sums, (0, 0, 1, 0))[row, start.clamp(min=0)]
+            steps = steps - start.clamp(min=0)
+            mean, count = _unless_reset(start, mean, count)
+        excess = sums.to(mean.dtype) - steps[..., None] * mean
+        return mean + excess / (count + steps)[..., None]
 
 
 POOLS: dict[str, type[Pool]] = {"mean": Mean, "last": Last}
@@ -127,3 +133,9 @@ def _latest_reset(resets: Tensor) -> Tensor:
     """Index (b, l) of the latest reset at or before each step; -1 where there was none."""
     time = torch.arange(resets.shape[1], device=resets.device)
     return torch.where(resets, time, torch.full_like(time, -1)).cummax(1).values
+
+
+def _unless_reset(start: Tensor, mean: Tensor, count: Tensor) -> PoolState:
+    """The carried mean (..., d) and number (...), forgotten where there is a latest reset."""
+    kept = start < 0
+    return torch.where(kept[..., None], mean, torch.zeros_like(mean)), count * kept

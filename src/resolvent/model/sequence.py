@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from resolvent.block import real_steps, require_causal, zero_padding
+from resolvent.block import real_mask, require_causal
 from resolvent.model.backbone import Backbone
 from resolvent.model.pool import make_pool
+from resolvent.topology.padding import zero_padding
 
 if TYPE_CHECKING:
     from resolvent.model.config import ModelConfig
@@ -75,7 +76,7 @@ class SequenceModel(nn.Module):
         no longer counts. A row without steps is predicted from zero features.
         """
         y, _ = self.backbone(x, dt=dt, resets=resets, lengths=lengths)
-        start = self.pool.initial_state(y.new_zeros(len(y), y.shape[2]))
+        start = self.pool.initial_state(self.head.weight.new_zeros(len(y), y.shape[2]))
         pooled, _ = self.pool.final(y, start, resets, lengths)
         return self._predict(pooled)
 
@@ -120,7 +121,7 @@ class SequenceModel(nn.Module):
         y, blocks, pool = self._features(x, state, dt, resets, lengths)
         pooled = self.pool.prefixes(y, pool, resets)
         _, pool = self.pool.final(y, pool, resets, lengths)
-        return self._predict(pooled, real_steps(x, lengths)), ModelState(blocks, pool)
+        return self._predict(pooled, real_mask(x, lengths)), ModelState(blocks, pool)
 
     def step(
         self, x_t: Tensor, state: ModelState, *, dt: Tensor | None = None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from resolvent.block import require_causal
-from resolvent.layers.recurrence import Recurrence
+from resolvent.layers import Recurrence
 from resolvent.model.sequence import ModelState, SequenceModel
 
 
