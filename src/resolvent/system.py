@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from resolvent.discretize import Rule
@@ -134,15 +135,24 @@ class Discrete:
         return self.output
 
     def inject(self, u: Tensor) -> Tensor:
-        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo."""
-        if self.mimo:
-            return self.B @ u[..., None].to(self.B.dtype)
-        return self.B[..., None] * u[..., None, :]
+        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo; real products throughout."""
+        if not self.mimo:
+            return self.B[..., None] * u[..., None, :]
+        if not self.B.is_complex():
+            return torch.einsum("...mnp,...mp->...mn", self.B, u)[..., None]
+        parts = torch.einsum("...mnpc,...mp->...mnc", torch.view_as_real(self.B), u)
+        return torch.view_as_complex(parts.contiguous())[..., None]
 
     def read(self, h: Tensor, u: Tensor) -> Tensor:
         """C h + D u: (..., m, n, p or 1), (..., m, p) -> (..., m, q)."""
-        y = (self.C @ h)[..., 0] if self.mimo else (self.C[..., None] * h).sum(-2)
-        return (2 * y.real if y.is_complex() else y) + self.D * u
+        if not self.mimo:
+            y = (self.C[..., None] * h).sum(-2)
+            return (2 * y.real if y.is_complex() else y) + self.D * u
+        if not self.C.is_complex():
+            return torch.einsum("...mqn,...mn->...mq", self.C, h[..., 0]) + self.D * u
+        parts = torch.view_as_real(h[..., 0].contiguous())
+        weights = torch.stack([2 * self.C.real, -2 * self.C.imag], -1)
+        return torch.einsum("...mqnc,...mnc->...mq", weights, parts) + self.D * u
 
     def state_shape(self, p: int) -> tuple[int, int, int]:
         """Shape (m, n, p or 1) of one row's state, for p input channels a head."""
