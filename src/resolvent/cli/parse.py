@@ -6,7 +6,7 @@ import inspect
 import io
 import re
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from typing import TypeVar
 
 import tyro
@@ -40,20 +40,24 @@ def parse(command: type[Command], program: str, arguments: Sequence[str]) -> Com
         Usage: The arguments do not fit; the message is one sentence.
     """
     summary = inspect.cleandoc(command.__doc__ or "").split("\n\nAttributes:")[0]
-    description = f"{summary}\n\n{getattr(command, 'EXAMPLES', '')}"
-    said = io.StringIO()
+
+    def fill_in() -> Command:
+        return tyro.cli(
+            command,
+            prog=program,
+            description=f"{summary}\n\n{getattr(command, 'EXAMPLES', '')}",
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+        )
+
+    # not a terminal, so no colours; UTF-8, so frames are drawn with lines
+    shown, said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     try:
-        with redirect_stderr(said):
-            return tyro.cli(
-                command,
-                prog=program,
-                description=description,
-                args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
-            )
+        with redirect_stdout(shown), redirect_stderr(said):
+            return fill_in()
     except SystemExit as exit:
         if not exit.code:
-            raise
+            return fill_in()  # help was asked for: once more, for all to see
     raise Usage(f"{_sentence(said.getvalue())}; see {program} --help")
 
 
