@@ -54,7 +54,7 @@ def main() -> None:
         f"streamed sample by sample: largest difference from the parallel output {difference:.1e},"
     )
     print(f"{per_sample:.0f} microseconds a sample and series")
-    print(f"report: {write_report(fitted)}")
+    print(f"report: {write_report(fitted, train)}")
 
 
 def rocket_accuracy(train: SeriesSet, test: SeriesSet, seed: int) -> float:
