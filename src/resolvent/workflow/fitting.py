@@ -15,12 +15,12 @@ import numpy as np
 from resolvent import train as training
 from resolvent.atomic import write_atomic
 from resolvent.choices import Choices
-from resolvent.data import DataError, Preprocess, SeriesSet, make_loader, split
+from resolvent.data import DataError, Preprocess, SeriesSet, split
 from resolvent.data.errors import show
 from resolvent.model import build_model
 from resolvent.train import FitResult
 from resolvent.workflow.defaults import model_config, train_config, validation_share
-from resolvent.workflow.run import CONFIG, SCORES, Evaluation, Run, read_config
+from resolvent.workflow.run import BATCH, CONFIG, SCORES, Evaluation, Run, batches, read_config
 from resolvent.workflow.target import make_target
 
 FILES = (CONFIG, "checkpoint.safetensors", "metrics.jsonl", "model.safetensors", SCORES)
@@ -99,8 +99,8 @@ def fit(
         _claim(folder, run.sections(), overwrite)
     result = training.fit(
         model,
-        make_loader(run.dataset(learned), config.batch_size, choices.seed),
-        None if held_out is None else make_loader(run.dataset(held_out), 64, shuffle=False),
+        batches(run.dataset(learned), config.batch_size, choices.seed),
+        None if held_out is None else batches(run.dataset(held_out), BATCH),
         target.task(choices.label_smoothing),
         config,
         run_dir=folder,

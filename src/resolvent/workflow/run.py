@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +15,7 @@ from resolvent import __version__
 from resolvent.choices import Choices
 from resolvent.data import DataError, Preprocess, SeriesDataset, SeriesSet, make_loader
 from resolvent.model import SequenceModel, describe, load_model, save_model
-from resolvent.train import predict, update_config
+from resolvent.train import Source, predict, update_config
 from resolvent.workflow.streaming import RunStream
 from resolvent.workflow.target import Target, target_from_dict, with_task
 
@@ -77,7 +77,7 @@ class Run:
         self.check(series)
         order = np.argsort(series.lengths, kind="stable")  # like lengths together: little padding
         dataset = self.dataset(SeriesSet([series.X[i] for i in order]))
-        output = predict(self.model, make_loader(dataset, BATCH, shuffle=False)).output
+        output = predict(self.model, batches(dataset, BATCH)).output
         return output[np.argsort(order)]
 
     def evaluate(self, series: SeriesSet) -> Evaluation:
@@ -143,6 +143,11 @@ class Run:
         """Write a folder that `load_run` reads: config.json and model.safetensors."""
         save_model(self.model, folder)
         update_config(Path(folder), **self.sections())
+
+
+def batches(dataset: SeriesDataset, size: int, seed: int | None = None) -> Source:
+    """Batches as the training loop reads them; shuffled if there is a seed."""
+    return cast(Source, make_loader(dataset, size, seed or 0, shuffle=seed is not None))
 
 
 def load_run(folder: str | Path) -> Run:
