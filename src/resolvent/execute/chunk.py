@@ -10,37 +10,47 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from resolvent.execute.lti import TILE, final_state, fold_tiles, in_closed_form
-from resolvent.structure import krylov, markov, power, to_real
+from resolvent.execute.lti import LOG_TILE, TILE, final_state, fold_tiles, in_closed_form
+from resolvent.structure import Powers, krylov, markov, to_real
 from resolvent.system import Invariant
 
 
 @in_closed_form
 def chunk(
-    system: Invariant, closed: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
+    system: Invariant,
+    closed: Invariant,
+    powers: Powers,
+    u: Tensor,
+    h0: Tensor,
+    lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Chunkwise recurrence with chunks of TILE steps."""
-    length = u.shape[1]
+    b, length = u.shape[:2]
     padded = pad(u, (0, 0, 0, 0, 0, -length % TILE))
-    inside = _toeplitz(closed, padded)
-    additions = fold_tiles(closed, padded)
-    A_tile, h, starts = power(closed.A, TILE), h0, []
+    additions = fold_tiles(closed, powers, padded)
+    A_tile, states = powers[LOG_TILE], [h0]
     for k in range(additions.shape[1]):
-        starts.append(h)
-        h = A_tile.apply(h) + additions[:, k]
-    y = inside + _free(closed, torch.stack(starts, 1))
+        states.append(A_tile.apply(states[-1]) + additions[:, k])
+    y = _toeplitz(closed, powers, padded) + _free(closed, powers, torch.stack(states[:-1], 1))
     y = y.flatten(1, 2)[:, :length] + system.D * u
-    if lengths is None and length % TILE == 0:
-        return y, h
-    return y, final_state(closed, u, h0, lengths)
+    if lengths is None:
+        rest = length % TILE
+        if not rest:
+            return y, states[-1]
+        return y, final_state(closed, powers, u[:, length - rest :], states[-2], None)
+    # every row from the tile that it ends in
+    rows, tile = torch.arange(b, device=u.device), lengths // TILE
+    tails = padded.unflatten(1, (-1, TILE))[rows, tile.clamp(max=len(states) - 2)]
+    start = torch.stack(states, 1)[rows, tile]
+    return y, final_state(closed, powers, tails, start, lengths % TILE)
 
 
-def _toeplitz(system: Invariant, u: Tensor) -> Tensor:
+def _toeplitz(system: Invariant, powers: Powers, u: Tensor) -> Tensor:
     """Response within each tile to the inputs of that tile: (b, k, TILE, m, q)."""
     tiles = u.unflatten(1, (-1, TILE))
     B = system.B if system.mimo else system.B[..., None]
     C = system.C if system.mimo else system.C[..., None, :]
-    K = markov(system.A, B, C, TILE)  # (m, q, p, TILE)
+    K = markov(powers, B, C, TILE)  # (m, q, p, TILE)
     lag = torch.arange(TILE, device=u.device)[:, None] - torch.arange(TILE, device=u.device)
     T = K[..., lag.clamp(min=0)] * (lag >= 0)  # (m, q, p, TILE out, TILE in)
     if system.mimo:
@@ -48,10 +58,10 @@ def _toeplitz(system: Invariant, u: Tensor) -> Tensor:
     return torch.einsum("mts,bksmp->bktmp", T[:, 0, 0], tiles)
 
 
-def _free(system: Invariant, starts: Tensor) -> Tensor:
+def _free(system: Invariant, powers: Powers, starts: Tensor) -> Tensor:
     """Response within each tile to its starting state (b, k, m, n, p or 1)."""
     C = system.C if system.mimo else system.C[..., None, :]
-    rows = krylov(system.A.adjoint(), C.mH, TILE + 1)[..., 1:, :]  # (m, n, TILE, q)
+    rows = krylov(powers, powers[0].adjoint().apply(C.mH), TILE, adjoint=True)  # (m, n, TILE, q)
     rows, h = to_real(rows, -3), to_real(starts, -2)
     if system.A.dtype.is_complex:
         rows = 2 * rows

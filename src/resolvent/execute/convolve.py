@@ -8,7 +8,7 @@ from torch.fft import irfft, rfft
 
 from resolvent.analysis import kernel
 from resolvent.execute.lti import final_state, in_closed_form
-from resolvent.structure import markov
+from resolvent.structure import Powers, markov
 from resolvent.system import Invariant
 
 
@@ -22,7 +22,12 @@ def fft_convolve(u: Tensor, K: Tensor) -> Tensor:
 
 @in_closed_form
 def convolve(
-    system: Invariant, closed: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
+    system: Invariant,
+    closed: Invariant,
+    powers: Powers,
+    u: Tensor,
+    h0: Tensor,
+    lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Y = K * u + (response to h0) + D u; the kernel comes from the system's own structure."""
     length = u.shape[1]
@@ -35,7 +40,7 @@ def convolve(
         y = fft_convolve(u.permute(0, 3, 1, 2).reshape(b * p, length, m, 1), K[:, None, None])
         y = y.view(b, p, length, m).permute(0, 2, 3, 1)
         C = closed.C[..., None, :]
-    free = markov(closed.A, closed.A.apply(h0), C, length)  # (b, m, q or 1, 1 or p, l)
+    free = markov(powers, closed.A.apply(h0), C, length)  # (b, m, q or 1, 1 or p, l)
     free = free[..., 0, :] if system.mimo else free[..., 0, :, :]
     y = y + free.permute(0, 3, 1, 2) + system.D * u
-    return y, final_state(closed, u, h0, lengths)
+    return y, final_state(closed, powers, u, h0, lengths)

@@ -7,16 +7,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from resolvent.structure import from_real, krylov, power, power_apply, to_real
+from resolvent.structure import Powers, from_real, krylov, power, power_apply, to_real
 from resolvent.system import Invariant
 from resolvent.topology.segments import Segments
 
-TILE = 64
+LOG_TILE = 6
+TILE = 1 << LOG_TILE
 """Steps folded into one matrix product when states are carried from tile to tile."""
 
 
 def in_closed_form(run: Callable) -> Callable:
-    """Wrap an execution of closed systems so that it takes resets, lengths and any structure.
+    """Wrap an execution (system, closed, powers of its A, u, h0, lengths) for `execute.run`.
 
     Resets become rows of their own; states change coordinates where the closed form of the
     structure is dense.
@@ -31,7 +32,7 @@ def in_closed_form(run: Callable) -> Callable:
             return _packed(wrapped, system, u, h0, Segments.of(resets, lengths))
         closed = system.closed()
         start = h0 if closed is system else to_real(h0, 2)
-        y, h = run(system, closed, u, start, lengths)
+        y, h = run(system, closed, Powers(closed.A), u, start, lengths)
         return y, h if closed is system else from_real(h, 2, system.A.dtype)
 
     wrapped.__doc__ = run.__doc__
@@ -57,7 +58,9 @@ def _packed(
     return y, h[torch.where(parts.last < 0, order[-1], parts.last)]
 
 
-def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None) -> Tensor:
+def final_state(
+    system: Invariant, powers: Powers, u: Tensor, h0: Tensor, lengths: Tensor | None
+) -> Tensor:
     """State after each row's last step, A^len h0 + sum_j A^(len-1-j) B u_j, of a closed system.
 
     Rows are aligned to the right, folded in tiles and then pairwise, so that no state is
@@ -76,21 +79,19 @@ def final_state(system: Invariant, u: Tensor, h0: Tensor, lengths: Tensor | None
             u[torch.arange(b, device=u.device)[:, None], index.clamp(min=0)],
             torch.zeros_like(u),
         )
-    h = fold_tiles(system, u)
-    square = power(system.A, TILE)
-    while h.shape[1] > 1:
-        h = h[:, 1::2] + square.apply(h[:, ::2])
-        square = square.compose(square)
+    h = fold_tiles(system, powers, u)
+    for k in range(levels):
+        h = h[:, 1::2] + powers[LOG_TILE + k].apply(h[:, ::2])
     if lengths is None:
-        return h[:, 0] + power(system.A, length).apply(h0)
-    return h[:, 0] + power_apply(system.A, h0, lengths, length)
+        return h[:, 0] + power(powers, length).apply(h0)
+    return h[:, 0] + power_apply(powers, h0, lengths, length)
 
 
-def fold_tiles(system: Invariant, u: Tensor) -> Tensor:
+def fold_tiles(system: Invariant, powers: Powers, u: Tensor) -> Tensor:
     """What each tile of inputs adds to the state: u (b, k TILE, m, p) -> (b, k, m, n, p or 1)."""
     tiles = u.unflatten(1, (-1, TILE))
     B = system.B if system.mimo else system.B[..., None]
-    X = krylov(system.A, B, TILE).flip(-2).to(system.A.dtype)  # (m, n, TILE, p)
+    X = krylov(powers, B, TILE).flip(-2).to(system.A.dtype)  # (m, n, TILE, p)
     if system.mimo:
         return torch.einsum("mntp,bktmp->bkmn", X, tiles.to(X.dtype))[..., None]
     return torch.einsum("mnt,bktmp->bkmnp", X[..., 0], tiles.to(X.dtype))

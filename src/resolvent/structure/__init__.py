@@ -13,13 +13,14 @@ from resolvent.structure.base import (
 from resolvent.structure.dense import Dense
 from resolvent.structure.diagonal import Diagonal
 from resolvent.structure.dplr import DPLR
-from resolvent.structure.krylov import krylov, markov, power, power_apply
+from resolvent.structure.krylov import Powers, krylov, markov, power, power_apply
 from resolvent.structure.scalar import Scalar
 
 __all__ = [
     "DPLR",
     "Dense",
     "Diagonal",
+    "Powers",
     "Scalar",
     "Structure",
     "exponential",
