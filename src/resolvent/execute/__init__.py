@@ -71,6 +71,8 @@ def run(
             f"h0: expected shape {shape}, got {tuple(h0.shape)}; pass a state of the same layer "
             "and the same number of rows"
         )
+    if u.numel() == 0:  # no rows or no steps
+        return system.D * u, h0
     # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
     real = None if lengths is None else real_steps(lengths, u.shape[1])
     y, h = _RUN[execution](system, zero_padding(u, real), h0, resets, lengths)

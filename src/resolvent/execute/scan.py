@@ -19,8 +19,6 @@ def scan(
 ) -> tuple[Tensor, Tensor]:
     """Parallel scan; arguments as in :func:`resolvent.execute.run`. Materialises every state."""
     b, length = u.shape[:2]
-    if length == 0:
-        return u, h0
     x, A = system.inject(u), system.A
     if not isinstance(system, Varying):  # one row serves all, as long as no resets tell them apart
         A = A.map(lambda v: v.expand(1, length, *v.shape))
