@@ -66,3 +66,10 @@ def test_under_autocast_a_layer_alone_computes_the_same(layer):
         with torch.autocast("cpu", torch.bfloat16):
             torch.testing.assert_close(layer(u)[0], expected, rtol=0, atol=0)
             torch.testing.assert_close(layer.kernel(40), kernel, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_parameters_in_half_precision_are_refused(dtype):
+    layer = S4D(2, d_state=4).to(dtype)
+    with pytest.raises(TypeError, match="S4D: expected parameters in float32 or float64, got"):
+        layer(ONE.to(dtype))

@@ -149,6 +149,19 @@ def test_arguments_that_do_not_fit(changes, words):
         fit(Toy(), make_source(), None, Classification(), TrainConfig(**changes))
 
 
+def test_a_task_cannot_monitor_what_it_does_not_report():
+    with pytest.raises(ValueError, match="metric='recall': this task reports loss, accuracy"):
+        fit(Toy(), make_source(), make_source(seed=2), Classification(metric="recall"), CONFIG)
+
+
+def test_unlabelled_data_cannot_be_trained_on():
+    source = make_source()
+    rows = source.collate_fn
+    source.collate_fn = lambda index: rows(index)._replace(y=None)
+    with pytest.raises(ValueError, match="train_source has no labels"):
+        fit(Toy(), source, None, Classification(), CONFIG, quiet=True)
+
+
 def test_empty_and_unseekable_sources():
     with pytest.raises(ValueError, match="train_source has no batches"):
         fit(Toy(), make_source(rows=0), None, Classification(), CONFIG)

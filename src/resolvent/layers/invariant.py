@@ -36,8 +36,17 @@ class InvariantLayer(Layer):
         """Step sizes (m, 1), or (m, n): one a state."""
 
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Invariant | Varying:
-        """The discrete system; it varies only if factors dt (b, l) scale the step size."""
+        """The discrete system; it varies only if factors dt (b, l) scale the step size.
+
+        Raises:
+            TypeError: the parameters are in half precision.
+        """
         step = self.step_size()
+        if step.dtype not in (torch.float32, torch.float64):
+            raise TypeError(
+                f"{type(self).__name__}: expected parameters in float32 or float64, got "
+                f"{step.dtype}; keep the layer in float32 and run it under torch.autocast"
+            )
         with full_precision(step.device):
             if dt is None:
                 return self.continuous().discretize(self.rule, step)

@@ -16,12 +16,13 @@ class TrainConfig:
         steps: Optimiser steps; None: `epochs` times the number of batches.
         batch_size: Sequences an optimiser step, over all processes (the loader reads it).
         lr: Peak learning rate; a parameter's own `max_lr` caps it.
-        weight_decay: AdamW's decoupled decay; norms, biases and parameters with a rule are exempt.
+        weight_decay: AdamW's decoupled decay; norms and biases are exempt, and a parameter's own
+            `weight_decay` replaces it.
         warmup: Fraction of the steps over which the rate rises linearly; a half cosine follows.
         final_lr: Where the cosine ends, as a fraction of `lr`.
         grad_clip: Largest norm of the whole gradient; None: no limit.
         accumulation: Parts a batch is cut into, one after the other, to fit into memory.
-            The gradient is that of the whole batch.
+            The gradient is that of the whole batch, but batch norms see one part at a time.
         precision: "bf16" runs the model under bfloat16 autocast; weights stay float32.
         metric: What is monitored on the validation data; None: the task's own choice.
         patience: Validations without improvement before training stops; None: never.

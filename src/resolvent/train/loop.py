@@ -250,9 +250,9 @@ def _check(
     for name, source in (("train_source", train_source), ("valid_source", valid_source)):
         if source is not None and len(source) == 0:
             raise ValueError(f"{name} has no batches: give it at least one row.")
-    known = ("loss", *task.names)
-    if config.metric is not None and config.metric not in known:
-        raise ValueError(f"metric={config.metric!r}: this task reports {', '.join(known)}.")
+    known, metric = ("loss", *task.names), config.metric or task.metric
+    if metric not in known:
+        raise ValueError(f"metric={metric!r}: this task reports {', '.join(known)}.")
     for name in ("metric", "patience"):
         if getattr(config, name) is not None and valid_source is None:
             raise ValueError(f"{name} is set but valid_source is None: give validation data.")

@@ -58,7 +58,10 @@ class Stepper:
 
         Raises:
             NonFiniteError: The parameters are then as before the step.
+            ValueError: The batch has no labels.
         """
+        if batch.y is None:
+            raise ValueError("train_source has no labels (y is None): training needs them.")
         seed_all(self.config.seed, step, self.accelerator.process_index)
         count = self.task.count(batch.y)
         self.optimizer.zero_grad()
