@@ -49,7 +49,7 @@ def run(
         resets: (b, l) bool, True where the past is dropped before the step (its input is kept).
         lengths: (b,) integers, right padding: later outputs are 0, and a row's final state is that
             of its last real step.
-        execution: one of ``EXECUTIONS``, or "auto" for the fastest measured on the device of u.
+        execution: one of ``EXECUTIONS``, or "auto" for what is fastest on the device of u.
 
     Returns:
         y (b, l, m, q) and the final states, shaped like h0.

@@ -39,7 +39,7 @@ def why_illegal(system: Discrete, execution: str) -> str | None:
 
 
 def choose(system: Discrete, u: Tensor) -> str:
-    """The fastest legal execution measured on the device of ``u`` (benchmarks/execute)."""
+    """The fastest legal execution; on CPUs as measured by benchmarks/bench_execute.py."""
     if u.shape[1] <= 1:
         return "loop"
     cuda = u.device.type == "cuda"
