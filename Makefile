@@ -35,7 +35,7 @@ test: $(VENV)/.package  ## the whole test suite
 lint: $(VENV)/.package  ## format, lint, types, import layers
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
-	$(RUN)/pyright
+	$(RUN)/pyright --pythonpath $(RUN)/python
 	$(RUN)/lint-imports
 
 docs: $(VENV)/.docs  ## the site, into site/
