@@ -56,7 +56,7 @@ class Dense(Structure):
 
 @exponential.register
 def _(A: Dense) -> Dense:
-    return Dense(torch.linalg.matrix_exp(A.values))
+    return Dense(_matrix_exp(A.values))
 
 
 @phi1.register
@@ -65,9 +65,14 @@ def _(A: Dense) -> Dense:
     eye = A._eye().expand_as(A.values)
     top = torch.cat([A.values, eye], -1)
     block = torch.cat([top, torch.zeros_like(top)], -2)
-    return Dense(torch.linalg.matrix_exp(block)[..., : A.n, A.n :])
+    return Dense(_matrix_exp(block)[..., : A.n, A.n :])
 
 
 @resolvent.register
 def _(A: Dense, s: float) -> Dense:
     return Dense(torch.linalg.inv(s * A._eye() - A.values))
+
+
+def _matrix_exp(X: Tensor) -> Tensor:
+    """Exponential in float64 whatever the dtype: squaring a large X costs digits, then range."""
+    return torch.linalg.matrix_exp(X.double()).to(X.dtype)
