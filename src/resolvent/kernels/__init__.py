@@ -1,7 +1,8 @@
-"""Fast twins of the recurrences, for CPUs: native kernels behind `torch.library` ops, with PyTorch as the other path.
+"""Fast twins of the recurrences, for CPUs: native kernels, with PyTorch as the other path.
 
-Every op can be called alone, has gradients, and works under `torch.compile` and `torch.export`. `status()` tells what runs
-here and why; `RESOLVENT_KERNELS` forces a choice (see `resolvent.kernels.backend`).
+Every op can be called alone, has gradients, and works under `torch.compile` and `torch.export`.
+`status()` tells what runs here and why; the environment variable `RESOLVENT_KERNELS` forces a
+choice (see `resolvent.kernels.backend`).
 """
 
 from resolvent.kernels.backend import OpStatus, status, using

@@ -1,9 +1,10 @@
-"""Which implementation of the kernels runs: the choice of an instruction set, and the reasons for it.
+"""Which implementation of the kernels runs: the choice of an instruction set and its reason.
 
-The native kernels are one extension module for each instruction set (`_native_baseline`, `_native_avx2`,
-`_native_avx512`), built at installation if there is a C++ compiler. The best one that the processor can run is loaded at
-the first call; without any, the same ops run on plain PyTorch operations. The environment variable `RESOLVENT_KERNELS`
-(`auto`, `torch`, `baseline`, `avx2`, `avx512`) forces the choice.
+The native kernels are one extension module for each instruction set (`_native_baseline`,
+`_native_avx2`, `_native_avx512`), built at installation if there is a C++ compiler. The best one
+that the processor can run is loaded at the first call; without any, the same ops run on PyTorch
+operations. The environment variable `RESOLVENT_KERNELS` (`auto`, `torch`, `baseline`, `avx2` or
+`avx512`) forces the choice; an unavailable one is an error that names those available.
 """
 
 import importlib
@@ -37,7 +38,7 @@ class OpStatus:
 
 @dataclass(frozen=True)
 class Backend:
-    """A choice made: the module of native kernels (None: PyTorch operations) and why it is that one."""
+    """A choice made: the module of native kernels (None: PyTorch operations), and why."""
 
     name: str
     module: ModuleType | None
@@ -112,7 +113,7 @@ def current() -> Backend:
 
 
 def native() -> ModuleType | None:
-    """The module of native kernels in use, or None for PyTorch; warns once if None was not asked for."""
+    """The module of native kernels in use, or None for PyTorch, of which it warns once."""
     global _warned
     backend = current()
     if backend.module is None and not backend.forced and not _warned:

@@ -1,11 +1,11 @@
-"""The diagonal recurrences on PyTorch operations alone: for machines without a compiler, and for other devices.
+"""The diagonal recurrences on PyTorch operations: where no compiler was, and on other devices.
 
-Nothing here divides by a power of `a` or takes its logarithm, so decays of any strength are safe. Time is cut into chunks:
-within a chunk the recurrence is written out, between chunks it runs step by step.
+Nothing here divides by a power of `a` or takes its logarithm, so decays of any strength are safe.
+Time is cut into chunks: within a chunk the recurrence is written out, between chunks it runs step
+by step.
 """
 
 import math
-
 from typing import NamedTuple
 
 import torch
@@ -20,8 +20,8 @@ def scan(
 ) -> tuple[Tensor, Tensor]:
     """`kernels.diagonal_scan` for equal dtypes; a (n,) or (b, l, n).
 
-    The square root of l chunks run side by side, each from a zero state; then the states at their ends are carried
-    through, weighted by the products of `a` inside each chunk.
+    The square root of l chunks run side by side, each from a zero state; then the states at their
+    ends are carried through, weighted by the products of `a` inside each chunk.
     """
     b, l, n = x.shape
     start = x.new_zeros(b, n) if h0 is None else h0
@@ -63,7 +63,7 @@ def scan_backward(
     gh: Tensor,
     gh_last: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `scan` with respect to a (b, l, n), x and h0: the same recurrence backward in time."""
+    """Gradients of `scan` for a (b, l, n), x and h0: the same recurrence backward in time."""
     b, l, n = h.shape
     if l == 0:
         return h.clone(), h.clone(), gh_last.clone()
@@ -89,7 +89,7 @@ def scan_backward(
 class _Coefficients(NamedTuple):
     """The recurrence h' = a h + b u, y = Re sum w h over `_CHUNK` steps at once.
 
-    power (k + 1, m, n): a^j. V (k, m, n): a^j b. W (k, m, n): w a^(j + 1). K (k, m): Re sum w a^j b.
+    power (k + 1, m, n) a^j, V (k, m, n) a^j b, W (k, m, n) w a^(j + 1), K (k, m) Re sum w a^j b.
     """
 
     power: Tensor
@@ -117,7 +117,7 @@ def _as_modes(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _within(K: Tensor, u: Tensor, epoch: Tensor | None) -> Tensor:
-    """y_j = sum_(i <= j) K_(j-i) u_i inside each chunk, over inputs of the same epoch; u (b, chunks, k, m)."""
+    """y_j = sum_(i <= j) K_(j-i) u_i in each chunk and epoch; u (b, chunks, k, m)."""
     k = u.shape[2]
     if epoch is None:
         lag = torch.arange(k, device=u.device)
@@ -138,7 +138,7 @@ def _slab(
     resets: Tensor | None,
     lengths: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """`ssm` over a stretch of time short enough that its chunks' states may be kept. u (b, l, m), h (b, m, n)."""
+    """`ssm` over a stretch of time whose chunks' states may be kept; u (b, l, m), h (b, m, n)."""
     power, V, W, K = coefficients.power, coefficients.V, coefficients.W, coefficients.K
     (b, l, m), k = u.shape, _CHUNK
     chunks = l // k + 1  # one chunk at least is unfilled: the steps after the end start there
@@ -222,7 +222,7 @@ def ssm_backward(
     gy: Tensor,
     gh_last: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of `ssm` with respect to a, b, c, u and h0; every slab is run again from the state before it."""
+    """Gradients of `ssm` for a, b, c, u and h0; every slab runs again from the state before it."""
     parameters = [x.detach().requires_grad_() for x in (a, b, c)]
     with torch.enable_grad():
         coefficients = _coefficients(*parameters)

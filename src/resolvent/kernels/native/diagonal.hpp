@@ -65,9 +65,15 @@ void diagonal_scan_backward(const ScanSize&, const ScanBackward<Real>&);
 template <class Real, bool is_complex>
 void diagonal_ssm_forward(const SsmSize&, const SsmForward<Real>&);
 template <class Real, bool is_complex>
+void diagonal_ssm_short(const SsmSize&, const SsmForward<Real>&);
+template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
 
 // Steps between two states that diagonal_ssm_forward keeps for the backward pass.
 inline constexpr Index kBlock = 64;
+
+// Up to so many steps, diagonal_ssm_short is faster and diagonal_ssm_forward calls it.
+inline constexpr Index kShort = 16;
+static_assert(kShort <= kBlock);
 
 }  // namespace resolvent

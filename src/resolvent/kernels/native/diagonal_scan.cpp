@@ -76,30 +76,18 @@ struct Scan {
     put(array.gh0 + state, g);
   }
 
-  // Calls body(row, column, lanes) with the widest vectors that fit, then with narrower ones for the columns left over.
+  // Calls body(row, column, lanes) for all columns; full vectors and what is left over of a row
+  // are one item each.
   template <class Body>
   void for_each_column(const Body& body) const {
-    constexpr int kWide = kLanes<Real>;
-    const Index wide = size.n / kWide, vectors = wide + (size.n % kWide != 0);
-    parallel_for(size.b * vectors, size.threads, [&](Index item, int) {
-      const Index row = item / vectors, vector = item % vectors;
-      if (vector < wide)
-        body(row, vector * kWide, std::integral_constant<int, kWide>{});
-      else
-        remainder<kWide / 2>(row, wide * kWide, body);
+    constexpr Index kWide = kLanes<Real>;
+    const Index vectors = (size.n + kWide - 1) / kWide;
+    const int threads = worthwhile(size.threads, size.b * size.l * size.n);
+    parallel_for(size.b * vectors, threads, [&](Index item, int) {
+      const Index row = item / vectors, column = item % vectors * kWide;
+      cover<kWide>(column, std::min(column + kWide, size.n),
+                   [&](Index first, auto lanes) { body(row, first, lanes); });
     });
-  }
-
- private:
-  template <int lanes, class Body>
-  void remainder(Index row, Index column, const Body& body) const {
-    if constexpr (lanes > 0) {
-      if ((size.n - column) >= lanes) {
-        body(row, column, std::integral_constant<int, lanes>{});
-        column += lanes;
-      }
-      remainder<lanes / 2>(row, column, body);
-    }
   }
 };
 

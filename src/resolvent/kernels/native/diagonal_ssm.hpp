@@ -20,12 +20,8 @@
 
 namespace resolvent {
 
-// Steps taken at once: as many as leave P, V and W in registers.
-#ifndef RESOLVENT_CHUNK
-inline constexpr int kChunk = kRegisters >= 32 ? 4 : 2;
-#else
-inline constexpr int kChunk = RESOLVENT_CHUNK;
-#endif
+// Steps taken at once: measured best on machines of 16 and of 32 vector registers.
+inline constexpr int kChunk = 4;
 static_assert(kBlock % kChunk == 0);
 
 // Coefficients of one mode over T steps. Their gradients have the same shape.
@@ -90,42 +86,36 @@ struct Tile {
 
   // Mode k of every lane, from and to an array (m, n); lanes without such a mode are zero.
   H gather(const Real* from, Index k) const {
-    H value{};
+    Lanes lanes{};
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
-      const Real* at = from + (channel * n + mode) * kParts;
-      value.re[lane] = at[0];
-      if constexpr (is_complex) value.im[lane] = at[1];
+      for (int part = 0; part < kParts; ++part)
+        lanes[part][lane] = from[(channel * n + mode) * kParts + part];
     });
-    return value;
+    return join(lanes);
   }
   void scatter(Real* to, Index k, H value) const {
+    Lanes lanes;
+    part(value, lanes);
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
-      Real* at = to + (channel * n + mode) * kParts;
-      at[0] = value.re[lane];
-      if constexpr (is_complex) at[1] = value.im[lane];
+      for (int part = 0; part < kParts; ++part)
+        to[(channel * n + mode) * kParts + part] = lanes[part][lane];
     });
   }
 
   // The same for an array (n, parts, m) of real numbers, where a vector's lanes are neighbours.
   H recall(const Real* from, Index k) const {
-    if (channels == kWidth) {
-      const Real* at = from + k * kParts * m + first;
-      if constexpr (is_complex)
-        return {load<V>(at), load<V>(at + m)};
-      else
-        return {load<V>(at)};
+    const Real* at = from + k * kParts * m + first;
+    if constexpr (is_complex) {
+      if (channels == kWidth) return {load<V>(at), load<V>(at + m)};
+    } else {
+      if (channels == kWidth) return {load<V>(at)};
     }
-    H value{};
+    Lanes lanes{};
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
-      const Real* at = from + mode * kParts * m + channel;
-      value.re[lane] = at[0];
-      if constexpr (is_complex) value.im[lane] = at[m];
+      for (int part = 0; part < kParts; ++part)
+        lanes[part][lane] = from[(mode * kParts + part) * m + channel];
     });
-    return value;
-  }
-  void prefetch(const Real* from, Index k) const {
-    for (int part = 0; part < kParts; ++part)
-      __builtin_prefetch(from + (k * kParts + part) * m + first);
+    return join(lanes);
   }
   void keep(Real* to, Index k, H value) const {
     if (channels == kWidth) {
@@ -134,28 +124,47 @@ struct Tile {
       if constexpr (is_complex) store(at + m, value.im);
       return;
     }
+    Lanes lanes;
+    part(value, lanes);
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
-      Real* at = to + mode * kParts * m + channel;
-      at[0] = value.re[lane];
-      if constexpr (is_complex) at[m] = value.im[lane];
+      for (int part = 0; part < kParts; ++part)
+        to[(mode * kParts + part) * m + channel] = lanes[part][lane];
     });
+  }
+  void prefetch(const Real* from, Index k) const {
+    for (int part = 0; part < kParts; ++part)
+      __builtin_prefetch(from + (k * kParts + part) * m + first);
   }
 
   // One step of the tile's channels, from an array (m) to every lane that they feed, and back as
   // the sum of those lanes.
   V spread(const Real* from) const {
     if (channels == kWidth) return load<V>(from + first);
-    V lanes{};
-    for (Index lane = 0; lane < groups * channels; ++lane) lanes[lane] = from[first + lane % channels];
-    return lanes;
+    Lanes lanes{};
+    for (Index group = 0; group < groups; ++group)
+      for (Index i = 0; i < channels; ++i) lanes[0][group * channels + i] = from[first + i];
+    return load<V>(lanes[0]);
   }
-  void collect(V lanes, Real* to) const {
-    if (channels == kWidth) return store(to + first, lanes);
-    for (Index i = 0; i < channels; ++i) {
-      Real sum = 0;
-      for (Index group = 0; group < groups; ++group) sum += lanes[group * channels + i];
-      to[first + i] = sum;
-    }
+  void collect(V value, Real* to) const {
+    if (channels == kWidth) return store(to + first, value);
+    Lanes lanes;
+    store(lanes[0], value);
+    for (Index group = 1; group < groups; ++group)
+      for (Index i = 0; i < channels; ++i) lanes[0][i] += lanes[0][group * channels + i];
+    std::copy_n(lanes[0], channels, to + first);
+  }
+
+ private:
+  using Lanes = Real[kParts][kWidth];
+  static H join(const Lanes& lanes) {
+    if constexpr (is_complex)
+      return {load<V>(lanes[0]), load<V>(lanes[1])};
+    else
+      return {load<V>(lanes[0])};
+  }
+  static void part(H value, Lanes& lanes) {
+    store(lanes[0], value.re);
+    if constexpr (is_complex) store(lanes[1], value.im);
   }
 };
 
@@ -196,63 +205,91 @@ class Window {
   V blocks_[2][kBlock];
 };
 
-// The coefficients of a tile, for chunks of kChunk steps and for single steps.
+// The coefficients of a tile, for chunks of kChunk steps and for single steps; all but K have one
+// entry for each mode.
 template <class T>
 struct Table {
+  using Real = typename T::Real;
   using V = typename T::V;
   using H = typename T::H;
 
-  Chunk<H, kChunk>* chunk;  // one for each mode, as are step and phase
+  Chunk<H, kChunk>* chunk;
   Chunk<H, 1>* step;
   H* phase;  // b / |b|
+  H* drift;  // a^T / P - 1: what rounding took from P
   V* K;      // kChunk
 
-  void build(const T& tile, const typename T::Real* a, const typename T::Real* b,
-             const typename T::Real* c) const {
-    using Scalar = Mode<double, T::is_complex>;
-    double kernel[kChunk][T::kWidth] = {};
+  void build(const T& tile, const Real* a, const Real* b, const Real* c) const {
+    D kernel[kChunk] = {};
     for (Index k = 0; k < tile.modes; ++k) {
-      chunk[k] = Chunk<H, kChunk>{};
-      step[k] = Chunk<H, 1>{};
-      phase[k] = H{};
-      tile.for_each_lane(k, [&](Index lane, Index channel, Index mode) {
-        const auto get = [&](const typename T::Real* from) {
-          const auto* at = from + (channel * tile.n + mode) * T::kParts;
-          if constexpr (T::is_complex)
-            return Scalar{at[0], at[1]};
-          else
-            return Scalar{at[0]};
-        };
-        const auto put = [&](H& to, Scalar value) {
-          to.re[lane] = static_cast<typename T::Real>(value.re);
-          if constexpr (T::is_complex) to.im[lane] = static_cast<typename T::Real>(value.im);
-        };
-        const Scalar base = get(a), input = get(b);
-        Scalar turn{}, power{};
-        power.re = turn.re = 1;
-        Scalar e = input;
-        if constexpr (T::is_complex) {
-          const double size = std::hypot(input.re, input.im);
-          if (size > 0) turn = {input.re / size, input.im / size};
-          e = {size, 0};
-        }
-        const Scalar w = get(c) * turn * static_cast<double>(T::kParts);
-        for (int j = 0; j < kChunk; ++j) {
-          put(chunk[k].V[kChunk - 1 - j], power * e);
-          kernel[j][lane] = madd_real(kernel[j][lane], w * power, e);
-          power = power * base;
-          put(chunk[k].W[j], w * power);
-        }
-        put(chunk[k].P, power);
-        put(step[k].P, base);
-        put(step[k].V[0], e);
-        put(step[k].W[0], w * base);
-        put(phase[k], turn);
-      });
+      const Exact base = exact(tile.gather(a, k)), input = exact(tile.gather(b, k));
+      const Exact turn = direction(input);
+      const D e = madd_real(D{}, input, conj(turn));
+      const Exact w = exact(tile.gather(c, k)) * turn * (D{} + T::kParts);
+      Exact power{};
+      power.re = D{} + 1;
+      for (int j = 0; j < kChunk; ++j) {
+        kernel[j] = kernel[j] + (w * power).re * e;
+        chunk[k].V[kChunk - 1 - j] = rounded(power * e);
+        power = power * base;
+        chunk[k].W[j] = rounded(w * power);
+      }
+      chunk[k].P = rounded(power);
+      drift[k] = rounded(relative_difference(power, exact(chunk[k].P)));
+      step[k] = {rounded(base), {chunk[k].V[kChunk - 1]}, {chunk[k].W[0]}};
+      phase[k] = rounded(turn);
     }
-    for (int d = 0; d < kChunk; ++d)
-      for (int lane = 0; lane < T::kWidth; ++lane)
-        K[d][lane] = static_cast<typename T::Real>(kernel[d][lane]);
+    for (int d = 0; d < kChunk; ++d) K[d] = __builtin_convertvector(kernel[d], V);
+  }
+
+  // The state before `chunks` chunks, with the bits that rounded powers will lose of it. Without
+  // this, the error of a slow mode would grow with its memory, not with the root of it.
+  H compensated(H s, Index k, Index chunks) const {
+    return madd(s, drift[k] * (V{} + static_cast<Real>(chunks)), s);
+  }
+
+ private:
+  using D = Vector<double, T::kWidth>;
+  using Exact = Mode<D, T::is_complex>;
+
+  static Exact exact(H x) {
+    Exact y;
+    y.re = __builtin_convertvector(x.re, D);
+    if constexpr (T::is_complex) y.im = __builtin_convertvector(x.im, D);
+    return y;
+  }
+  static H rounded(Exact x) {
+    H y;
+    y.re = __builtin_convertvector(x.re, V);
+    if constexpr (T::is_complex) y.im = __builtin_convertvector(x.im, V);
+    return y;
+  }
+  // The turn b / |b|, or 1 where b is 0 or real.
+  static Exact direction(Exact b) {
+    Exact turn{};
+    turn.re = D{} + 1;
+    if constexpr (T::is_complex) {
+      double re[T::kWidth], im[T::kWidth];
+      for (int lane = 0; lane < T::kWidth; ++lane) {
+        const double largest = std::max(std::abs(b.re[lane]), std::abs(b.im[lane]));
+        const double scale = largest > 0 ? 1 / largest : 0;
+        re[lane] = largest > 0 ? b.re[lane] * scale : 1;
+        im[lane] = b.im[lane] * scale;
+        const double size = std::sqrt(re[lane] * re[lane] + im[lane] * im[lane]);
+        re[lane] /= size;
+        im[lane] /= size;
+      }
+      turn = {load<D>(re), load<D>(im)};
+    }
+    return turn;
+  }
+  // x / y - 1, or 0 where y is too small to matter
+  static Exact relative_difference(Exact x, Exact y) {
+    Exact difference = x;
+    difference.re = x.re - y.re;
+    if constexpr (T::is_complex) difference.im = x.im - y.im;
+    const D square = madd_real(D{}, y, conj(y));
+    return difference * conj(y) * (square > 1e-200 ? 1 / square : D{});
   }
 };
 
@@ -263,20 +300,20 @@ class Tables {
   Tables(const SsmSize& size, const typename T::Real* a, const typename T::Real* b,
          const typename T::Real* c)
       : n_(size.n), tiles_(T::count(size)), chunk_(tiles_ * n_), step_(tiles_ * n_),
-        phase_(tiles_ * n_), K_(tiles_ * kChunk) {
+        phase_(tiles_ * n_), drift_(tiles_ * n_), K_(tiles_ * kChunk) {
     parallel_for(tiles_, size.threads,
                  [&](Index i, int) { (*this)[i].build(T(size, i), a, b, c); });
   }
   Table<T> operator[](Index i) const {
     return {chunk_.data() + i * n_, step_.data() + i * n_, phase_.data() + i * n_,
-            K_.data() + i * kChunk};
+            drift_.data() + i * n_, K_.data() + i * kChunk};
   }
 
  private:
   Index n_, tiles_;
   Buffer<Chunk<typename T::H, kChunk>> chunk_;
   Buffer<Chunk<typename T::H, 1>> step_;
-  Buffer<typename T::H> phase_;
+  Buffer<typename T::H> phase_, drift_;
   Buffer<typename T::V> K_;
 };
 

@@ -11,6 +11,9 @@
 namespace resolvent {
 namespace {
 
+// Pieces of work to aim for: enough for as many threads.
+inline constexpr Index kItems = 16;
+
 // gu_j = sum_{i >= j} K_{i-j} gy_i within chunks of T steps, and gK_d += sum_j gy_{j+d} u_j
 template <int T, class V>
 inline void convolve(const V* K, const V* u, const V* gy, V* gu, V* gK, Index first, Index last) {
@@ -72,14 +75,15 @@ inline void correlate(Chunk<H, T>& total, const H* states, const H* gradients, c
   total = sum;
 }
 
+// Gradients of a, of e and of w.
 template <class H>
-struct Gradient {
+struct Gradients {
   H a{}, e{}, w{};
 };
 
-// From the gradients of P, V, W and K to those of a, e and w.
+// Adds what the gradients of P, V, W and K mean for those of a, e and w.
 template <int T, class H, class V>
-inline void pull_back(const Chunk<H, T>& g, const V* gK, H a, H e, H w, Gradient<H>& sum) {
+inline void pull_back(const Chunk<H, T>& g, const V* gK, H a, H e, H w, Gradients<H>& sum) {
   H power{}, slope{};  // a^j and its derivative j a^{j-1}
   power.re = V{} + 1;
   for (int j = 0; j < T; ++j) {
@@ -97,13 +101,124 @@ inline void pull_back(const Chunk<H, T>& g, const V* gK, H a, H e, H w, Gradient
   sum.a = madd(sum.a, g.P, conj(slope));
 }
 
-// What one thread sums up over the steps of a tile, for each mode.
+// What one thread needs for the modes of a tile.
+template <class H>
+struct Scratch {
+  H* g;                     // gradient of the state
+  Chunk<H, kChunk>* chunk;  // gradients of the coefficients
+  Chunk<H, 1>* step;
+};
+
+// One tile over several rows.
 template <class T>
-struct Totals {
-  typename T::H* g;
-  Chunk<typename T::H, kChunk>* chunk;
-  Chunk<typename T::H, 1>* step;
-  typename T::V gK[kChunk], gK_step[1];
+class Pass {
+  using Real = typename T::Real;
+  using V = typename T::V;
+  using H = typename T::H;
+
+ public:
+  Pass(const SsmSize& size, const SsmBackward<Real>& array, Index number, const Table<T>& table,
+       const Scratch<H>& scratch)
+      : size_(size), array_(array), tile_(size, number), table_(table), sum_(scratch) {
+    std::fill_n(sum_.chunk, tile_.modes, Chunk<H, kChunk>{});
+    std::fill_n(sum_.step, tile_.modes, Chunk<H, 1>{});
+  }
+
+  // Backward through a row: writes gu and gh0, adds to the gradients of the coefficients.
+  void run(Index row) {
+    const Index stop = array_.rows.stop(row, size_.l), series = row * size_.l * size_.m;
+    const Index numbers = size_.m * size_.n * T::kParts, state = row * numbers;
+    const Index blocks = (size_.l - 1) / kBlock, last = stop > 0 ? (stop - 1) / kBlock * kBlock : -kBlock;
+    Window<T, const Real*> u(tile_, array_.u + series, stop, -1);
+    Window<T, const Real*> gy(tile_, array_.gy + series, stop, -1);
+    Window<T, Real*> gu(tile_, array_.gu + series, stop, -1);
+    u.read(last, 0, kBlock);
+    gy.read(last, 0, kBlock);
+    for (Index k = 0; k < tile_.modes; ++k)
+      sum_.g[k] = array_.gh_last ? turned(array_.gh_last + state, k) : H{};
+
+    for (Index from = last; from >= 0; from -= kBlock) {
+      count_ = split(array_.rows, row, size_.l, from, std::min(from + kBlock, stop), runs_);
+      const Real* checkpoint = array_.checkpoints + (row * blocks + from / kBlock - 1) * numbers;
+      within_chunks(u.block(from), gy.block(from), gu.block(from));
+      for (Index k = 0; k < tile_.modes; ++k) {
+        const Index begin = k * kBlock / tile_.modes, end = (k + 1) * kBlock / tile_.modes;
+        u.read(from - kBlock, begin, end);
+        gy.read(from - kBlock, begin, end);
+        gu.write(from + kBlock, begin, end);
+        if (from > kBlock) tile_.prefetch(checkpoint - numbers, k);
+        H before{};
+        if (from > 0)
+          before = tile_.recall(checkpoint, k);
+        else if (array_.h0)
+          before = turned(array_.h0 + state, k);
+        mode(k, before, u.block(from), gy.block(from), gu.block(from));
+      }
+    }
+    gu.write(stop > 0 ? 0 : -kBlock, 0, kBlock);
+    for (Index t = stop; t < size_.l; ++t) tile_.collect(V{}, array_.gu + series + t * size_.m);
+    if (array_.gh0)
+      for (Index k = 0; k < tile_.modes; ++k)
+        tile_.scatter(array_.gh0 + state, k, sum_.g[k] * table_.phase[k]);
+  }
+
+  // Writes the gradients of a, b and c, summed over the rows so far.
+  void finish(Real* ga, Real* gb, Real* gc) const {
+    for (Index k = 0; k < tile_.modes; ++k) {
+      const H a = tile_.gather(array_.a, k), phase = table_.phase[k];
+      const H e = tile_.gather(array_.b, k) * conj(phase);
+      const H w = tile_.gather(array_.c, k) * phase * (V{} + T::kParts);
+      Gradients<H> sum;
+      pull_back(sum_.chunk[k], gK_, a, e, w, sum);
+      pull_back(sum_.step[k], gK_step_, a, e, w, sum);
+      tile_.scatter(ga, k, sum.a);
+      tile_.scatter(gb, k, sum.e * phase);
+      tile_.scatter(gc, k, sum.w * conj(phase) * (V{} + T::kParts));
+    }
+  }
+
+ private:
+  H turned(const Real* h, Index k) const { return tile_.gather(h, k) * conj(table_.phase[k]); }
+
+  void within_chunks(const V* u, const V* gy, V* gu) {
+    for (const Run* run = runs_; run < runs_ + count_; ++run) {
+      convolve<kChunk>(table_.K, u, gy, gu, gK_, run->start, run->rest);
+      convolve<1>(table_.K, u, gy, gu, gK_step_, run->rest, run->stop);
+    }
+  }
+
+  // One mode of every lane through one block, with the state s before it.
+  void mode(Index k, H s, const V* u, const V* gy, V* gu) {
+    for (const Run* run = runs_; run < runs_ + count_; ++run) {
+      if (run->fresh) s = H{};
+      s = table_.compensated(s, k, (run->rest - run->start) / kChunk);
+      s = recompute(table_.chunk[k], s, u, states_, run->start, run->rest);
+      if (run->rest < run->stop)
+        s = recompute(table_.step[k], s, u, states_, run->rest, run->stop);
+    }
+    H g = sum_.g[k];
+    for (const Run* run = runs_ + count_ - 1; run >= runs_; --run) {
+      if (run->rest < run->stop) {
+        g = retreat(table_.step[k], g, gy, gu, gradients_, run->rest, run->stop);
+        correlate(sum_.step[k], states_, gradients_, u, gy, run->rest, run->stop);
+      }
+      g = conj(table_.compensated(conj(g), k, (run->rest - run->start) / kChunk));
+      g = retreat(table_.chunk[k], g, gy, gu, gradients_, run->start, run->rest);
+      correlate(sum_.chunk[k], states_, gradients_, u, gy, run->start, run->rest);
+      if (run->fresh) g = H{};
+    }
+    sum_.g[k] = g;
+  }
+
+  const SsmSize& size_;
+  const SsmBackward<Real>& array_;
+  T tile_;
+  Table<T> table_;
+  Scratch<H> sum_;
+  V gK_[kChunk] = {}, gK_step_[1] = {};
+  Index count_ = 0;
+  Run runs_[kBlock];
+  H states_[kBlock], gradients_[kBlock];
 };
 
 }  // namespace
@@ -111,92 +226,31 @@ struct Totals {
 template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) {
   using T = Tile<Real, is_complex>;
-  using V = typename T::V;
   using H = typename T::H;
   const Tables<T> tables(size, array.a, array.b, array.c);
-  const Buffer<H> g_all(size.threads * size.n);
-  const Buffer<Chunk<H, kChunk>> chunk_all(size.threads * size.n);
-  const Buffer<Chunk<H, 1>> step_all(size.threads * size.n);
+  const Buffer<H> g(size.threads * size.n);
+  const Buffer<Chunk<H, kChunk>> chunk(size.threads * size.n);
+  const Buffer<Chunk<H, 1>> step(size.threads * size.n);
+
+  // Rows are summed in groups, so that there is work for many threads; how many groups depends on
+  // the sizes alone, so that the sums do not depend on the threads.
   const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
-  const Index blocks = (size.l - 1) / kBlock;
-
-  parallel_for(size.b * tiles, size.threads, [&](Index item, int thread) {
-    const Index row = item / tiles, stop = array.rows.stop(row, size.l);
-    const T tile(size, item % tiles);
-    const Table<T> table = tables[item % tiles];
-    const Index series = row * size.l * size.m;
-    H* g = g_all.data() + thread * size.n;
-    Chunk<H, kChunk>* chunk = chunk_all.data() + thread * size.n;
-    Chunk<H, 1>* step = step_all.data() + thread * size.n;
-    V gK[kChunk] = {}, gK_step[1] = {};
-    Window<T, const Real*> inputs(tile, array.u + series, stop, -1);
-    Window<T, const Real*> output_gradients(tile, array.gy + series, stop, -1);
-    Window<T, Real*> input_gradients(tile, array.gu + series, stop, -1);
-    H states[kBlock], gradients[kBlock];
-    Run runs[kBlock];
-
-    for (Index k = 0; k < tile.modes; ++k) {
-      const H turn = conj(table.phase[k]);
-      g[k] = array.gh_last ? tile.gather(array.gh_last + row * numbers, k) * turn : H{};
-      chunk[k] = Chunk<H, kChunk>{};
-      step[k] = Chunk<H, 1>{};
-    }
-    const Index last_block = stop > 0 ? (stop - 1) / kBlock * kBlock : -kBlock;
-    inputs.read(last_block, 0, kBlock);
-    output_gradients.read(last_block, 0, kBlock);
-    for (Index from = last_block; from >= 0; from -= kBlock) {
-      const V *u = inputs.block(from), *gy = output_gradients.block(from);
-      V* gu = input_gradients.block(from);
-      const Index count = split(array.rows, row, size.l, from, std::min(from + kBlock, stop), runs);
-      for (const Run* run = runs; run < runs + count; ++run) {
-        convolve<kChunk>(table.K, u, gy, gu, gK, run->start, run->rest);
-        convolve<1>(table.K, u, gy, gu, gK_step, run->rest, run->stop);
-      }
-      const Real* checkpoint = array.checkpoints + (row * blocks + from / kBlock - 1) * numbers;
-      for (Index k = 0; k < tile.modes; ++k) {
-        const Index first = k * kBlock / tile.modes, last = (k + 1) * kBlock / tile.modes;
-        inputs.read(from - kBlock, first, last);
-        output_gradients.read(from - kBlock, first, last);
-        input_gradients.write(from + kBlock, first, last);
-        H s{};
-        if (from > kBlock) tile.prefetch(checkpoint - numbers, k);
-        if (from > 0)
-          s = tile.recall(checkpoint, k);
-        else if (array.h0)
-          s = tile.gather(array.h0 + row * numbers, k) * conj(table.phase[k]);
-        for (const Run* run = runs; run < runs + count; ++run) {
-          if (run->fresh) s = H{};
-          s = recompute(table.chunk[k], s, u, states, run->start, run->rest);
-          if (run->rest < run->stop)
-            s = recompute(table.step[k], s, u, states, run->rest, run->stop);
-        }
-        H gradient = g[k];
-        for (const Run* run = runs + count - 1; run >= runs; --run) {
-          if (run->rest < run->stop) {
-            gradient = retreat(table.step[k], gradient, gy, gu, gradients, run->rest, run->stop);
-            correlate(step[k], states, gradients, u, gy, run->rest, run->stop);
-          }
-          gradient = retreat(table.chunk[k], gradient, gy, gu, gradients, run->start, run->rest);
-          correlate(chunk[k], states, gradients, u, gy, run->start, run->rest);
-          if (run->fresh) gradient = H{};
-        }
-        g[k] = gradient;
-      }
-    }
-    input_gradients.write(stop > 0 ? 0 : -kBlock, 0, kBlock);
-    for (Index t = stop; t < size.l; ++t) tile.collect(V{}, array.gu + series + t * size.m);
-    for (Index k = 0; k < tile.modes; ++k) {
-      const H phase = table.phase[k], w = tile.gather(array.c, k) * phase * (V{} + T::kParts);
-      const H e = tile.gather(array.b, k) * conj(phase);
-      Gradient<H> sum;
-      pull_back(chunk[k], gK, tile.gather(array.a, k), e, w, sum);
-      pull_back(step[k], gK_step, tile.gather(array.a, k), e, w, sum);
-      tile.scatter(array.ga + row * numbers, k, sum.a);
-      tile.scatter(array.gb + row * numbers, k, sum.e * phase);
-      tile.scatter(array.gc + row * numbers, k, sum.w * conj(phase) * (V{} + T::kParts));
-      tile.scatter(array.gh0 + row * numbers, k, g[k] * phase);
-    }
+  const Index groups = std::min(size.b, (kItems + tiles - 1) / std::max<Index>(tiles, 1));
+  const Buffer<Real> partial(groups * 3 * numbers);
+  parallel_for(groups * tiles, size.threads, [&](Index item, int thread) {
+    const Index group = item / tiles, number = item % tiles, at = thread * size.n;
+    Pass<T> pass(size, array, number, tables[number], {g.data() + at, chunk.data() + at, step.data() + at});
+    for (Index row = group * size.b / groups; row < (group + 1) * size.b / groups; ++row) pass.run(row);
+    Real* sums = partial.data() + group * 3 * numbers;
+    pass.finish(sums, sums + numbers, sums + 2 * numbers);
   });
+  Real* const totals[] = {array.ga, array.gb, array.gc};
+  for (int which = 0; which < 3; ++which)
+    for (Index i = 0; i < numbers; ++i) {
+      Real total = 0;
+      for (Index group = 0; group < groups; ++group) total += partial.data()[(group * 3 + which) * numbers + i];
+      totals[which][i] = total;
+    }
 }
 
 template void diagonal_ssm_backward<float, false>(const SsmSize&, const SsmBackward<float>&);

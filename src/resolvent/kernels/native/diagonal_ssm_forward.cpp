@@ -31,6 +31,7 @@ inline H respond(const Chunk<H, T>& coefficients, H s, const V* u, V* y, Index f
 
 template <class Real, bool is_complex>
 void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
+  if (size.l <= kShort) return diagonal_ssm_short<Real, is_complex>(size, array);
   using T = Tile<Real, is_complex>;
   using V = typename T::V;
   using H = typename T::H;
@@ -68,6 +69,7 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
         H state = s[k];
         for (const Run* run = runs; run < runs + count; ++run) {
           if (run->fresh) state = H{};
+          state = table.compensated(state, k, (run->rest - run->start) / kChunk);
           state = respond(table.chunk[k], state, u, y, run->start, run->rest);
           if (run->rest < run->stop)
             state = respond(table.step[k], state, u, y, run->rest, run->stop);

@@ -13,6 +13,11 @@
 
 namespace resolvent {
 
+// Threads that so many multiplications are worth: waking one costs about as much as 2^16 of them.
+inline int worthwhile(int threads, Index multiplications) {
+  return static_cast<int>(std::clamp<Index>(multiplications >> 16, 1, threads));
+}
+
 // Calls body(item, thread) for every item, on at most `threads` threads. Items must not depend on each other; which thread
 // runs which item is not fixed, so that no result may depend on it.
 template <class Body>

@@ -4,25 +4,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace resolvent {
 
 using Index = std::int64_t;
 
-// Bytes of a vector register, and how many registers there are to hold coefficients in.
+// Bytes of a vector register.
 #if defined(__AVX512F__)
 inline constexpr int kVectorBytes = 64;
-inline constexpr int kRegisters = 32;
 #elif defined(__AVX__)
 inline constexpr int kVectorBytes = 32;
-inline constexpr int kRegisters = 16;
-#elif defined(__aarch64__)
-inline constexpr int kVectorBytes = 16;
-inline constexpr int kRegisters = 32;
 #else
 inline constexpr int kVectorBytes = 16;
-inline constexpr int kRegisters = 16;
 #endif
 
 template <class Real>
@@ -163,6 +158,25 @@ inline void store_modes(Real* to, Mode<Vector<Real, lanes>, is_complex> x) {
     constexpr std::make_index_sequence<lanes> all{};
     store(to, alternate(x.re, x.im, 0, all));
     store(to + lanes, alternate(x.re, x.im, lanes > 1, all));
+  }
+}
+
+// Calls body(column, lanes) for vectors of at most `widest` lanes that together cover [first, last).
+template <int widest, class Body>
+inline void cover(Index first, Index last, const Body& body) {
+  for (; last - first >= widest; first += widest) body(first, std::integral_constant<int, widest>{});
+  if constexpr (widest > 1) cover<widest / 2>(first, last, body);
+}
+
+// The sum of all lanes, pair by pair.
+template <class Real, int lanes>
+inline Real sum(Vector<Real, lanes> v) {
+  if constexpr (lanes == 1) {
+    return v;
+  } else {
+    Vector<Real, lanes / 2> half[2];
+    std::memcpy(half, &v, sizeof v);
+    return sum<Real, lanes / 2>(half[0] + half[1]);
   }
 }
 
