@@ -1,5 +1,7 @@
 """The whole contract, on every registered layer and in both directions of time."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from layers.cases import BOTH_WAYS, PLAIN
 from resolvent.contract import PROMISES, NotApplicable, Subject
+from resolvent.kernels.backend import available, using
 
 # what takes seconds is tried in one of the two-directional layers only
 QUICK_ONLY = set(BOTH_WAYS) - {"both ways S4D"}
@@ -67,11 +70,15 @@ RANDOM_SHAPES = (
 @given(
     seed=st.integers(0, 10_000),
     d_model=st.integers(1, 5),
+    d_state=st.integers(1, 40),
     b=st.integers(1, 4),
     length=st.integers(1, 80),
 )
-def test_promise_at_random_shapes(name, promise, seed, d_model, b, length):
-    subject = Subject(PLAIN[name], d_model, seed)
+def test_promise_at_random_shapes(name, promise, seed, d_model, d_state, b, length):
+    make = PLAIN[name]
+    subject = Subject(
+        partial(make, d_state=d_state * make.keywords.get("blocks", 1)), d_model, seed
+    )
     found = PROMISES[promise]
     assert found.check(subject, b, length) <= found.tolerance.bound
 
@@ -85,3 +92,15 @@ def test_inductor_code_gives_the_same_numbers(name):
     for timing in ({}, {"dt": torch.rand(2, 70) + 0.5, "lengths": torch.tensor([70, 3])}):
         found, expected = (f(u, **timing)[0] for f in (compiled, layer))
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "promise",
+    ["everything at once", "gradients are those of the loop", "padded is separate", "any size"],
+)
+@pytest.mark.parametrize("name", ["S4D", "S5", "LRU"])
+@pytest.mark.parametrize("backend", ["torch", *available()])
+def test_promise_on_every_backend(backend, name, promise):
+    found = PROMISES[promise]
+    with using(backend):
+        assert found.worst(SUBJECTS[name]) <= found.tolerance.bound
