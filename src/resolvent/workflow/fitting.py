@@ -34,8 +34,8 @@ class Fitted:
     Attributes:
         run: Ready to predict.
         result: Of the training loop.
-        parts: Evaluations by the name of the part: "validation" where a part was held out, "test"
-            where a test set was given.
+        parts: Evaluations by name: "test" where a test set was given, "validation" where a part
+            was held out.
     """
 
     run: Run
@@ -44,10 +44,9 @@ class Fitted:
 
     @property
     def headlines(self) -> list[tuple[str, str, float]]:
-        """(part, metric, value): what sums the run up, the test set first."""
+        """(part, metric, value): what sums the run up."""
         metric = self.run.target.task().metric
-        parts = [part for part in ("test", "validation") if part in self.parts]
-        return [(part, metric, self.parts[part].scores[metric]) for part in parts]
+        return [(name, metric, part.scores[metric]) for name, part in self.parts.items()]
 
 
 def fit(
@@ -108,7 +107,7 @@ def fit(
         quiet=quiet,
     )
     model.cpu().eval()
-    parts = {"validation": held_out, "test": test}
+    parts = {"test": test, "validation": held_out}
     return Fitted(run, result, {k: run.evaluate(v) for k, v in parts.items() if v is not None})
 
 

@@ -90,10 +90,11 @@ class Run:
         self.check_labels(series)
         output = self.output(series)
         y = self.target.encode(series)
-        task = self.target.task()
-        scores = {"loss": float(task.loss(output, y)) / len(y), **task.metrics(output, y)}
         return Evaluation(
-            series.labels, self.target.decode(output), self.target.probabilities(output), scores
+            series.labels,
+            self.target.decode(output),
+            self.target.probabilities(output),
+            self.target.task().metrics(output, y),
         )
 
     def stream(self) -> RunStream:
