@@ -135,7 +135,7 @@ class Discrete:
         return self.output
 
     def inject(self, u: Tensor) -> Tensor:
-        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo; real products throughout."""
+        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo."""
         if not self.mimo:
             return self.B[..., None] * u[..., None, :]
         if not self.B.is_complex():
@@ -151,7 +151,7 @@ class Discrete:
         if not self.C.is_complex():
             return torch.einsum("...mqn,...mn->...mq", self.C, h[..., 0]) + self.D * u
         parts = torch.view_as_real(h[..., 0].contiguous())
-        weights = torch.stack([2 * self.C.real, -2 * self.C.imag], -1)
+        weights = torch.stack(functional_to_real(self.C, -1).chunk(2, -1), -1)
         return torch.einsum("...mqnc,...mnc->...mq", weights, parts) + self.D * u
 
     def state_shape(self, p: int) -> tuple[int, int, int]:

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from resolvent.analysis.precise import in_double, skip
-from resolvent.structure import Dense, Structure, functional_to_real, shifted_solve, to_real
+from resolvent.structure import (
+    DPLR,
+    Diagonal,
+    Structure,
+    functional_to_real,
+    shifted_solve,
+    to_real,
+)
 from resolvent.system import Continuous, Invariant
 
 BUDGET = 1 << 22
@@ -38,8 +45,7 @@ def transfer_function(system: Continuous | Invariant, s: Tensor | complex) -> Te
     B = system.B if system.mimo else system.B[..., None]
     C = system.C if system.mimo else system.C[..., None, :]
     A, B, C = system.A, to_real(B, -2), functional_to_real(C, -1)
-    size = max(1, BUDGET // B.shape[:-1].numel() // (B.shape[-2] if isinstance(A, Dense) else 1))
-    G = torch.cat([through_resolvent(A, B, C, part) for part in flat.split(size)], -1)
+    G = through_resolvent(A, B, C, flat)
     if isinstance(system, Invariant):
         G = G * flat
     G = (G if system.mimo else G[:, 0, 0]) + skip(system)[..., None]
@@ -47,7 +53,17 @@ def transfer_function(system: Continuous | Invariant, s: Tensor | complex) -> Te
 
 
 def through_resolvent(A: Structure, B: Tensor, C: Tensor, s: Tensor) -> Tensor:
-    """C (s I - A)^-1 B at points s (f,) for real B (m, N, p), C (m, q, N): complex (m, q, p, f)."""
+    """C (s I - A)^-1 B at points s (f,) for real B (m, N, p), C (m, q, N): complex (m, q, p, f).
+
+    Points are taken a few at a time, so that memory does not grow with f times N.
+    """
     A = A.map(lambda x: x.expand(B.shape[0], *x.shape[1:]))
+    per_point = B.shape[:-1].numel() * (1 if isinstance(A, Diagonal | DPLR) else B.shape[-2])
+    return torch.cat(
+        [_contract(A, B, C, part) for part in s.split(max(1, BUDGET // per_point))], -1
+    )
+
+
+def _contract(A: Structure, B: Tensor, C: Tensor, s: Tensor) -> Tensor:
     columns = [shifted_solve(A, s, B[..., j]) for j in range(B.shape[-1])]
     return torch.einsum("mqn,pmfn->mqpf", C.to(s.dtype), torch.stack(columns))

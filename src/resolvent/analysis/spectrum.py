@@ -57,12 +57,13 @@ def resolvent_norm(A: Matrix, s: Tensor | complex) -> Tensor:
     Returns:
         Float64, the shape of s behind the leading axes; inf at an eigenvalue.
     """
-    points = torch.as_tensor(s, dtype=torch.complex128)
+    spectrum = eigenvalues(A) if isinstance(A, Diagonal | Scalar) else None
+    M = matrix(A) if spectrum is None else spectrum
+    points = torch.as_tensor(s, dtype=torch.complex128, device=M.device)
     flat = points.reshape(-1)
-    if isinstance(A, Diagonal | Scalar):
-        distance = (flat[:, None] - eigenvalues(A)[..., None, :]).abs().amin(-1)
+    if spectrum is not None:
+        distance = (flat[:, None] - spectrum[..., None, :]).abs().amin(-1)
     else:
-        M = matrix(A)
         size = max(1, BUDGET // M.numel())
         distance = torch.cat([least_singular_value(M, part) for part in flat.split(size)], -1)
     return 1 / distance.reshape(distance.shape[:-1] + points.shape)

@@ -35,7 +35,7 @@ class Standardise:
         count = np.maximum(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)), 1)
         mean = sum(np.nansum(x, axis=0) for x in _blocks(series)) / count
         std = np.sqrt(sum(np.nansum((x - mean) ** 2, axis=0) for x in _blocks(series)) / count)
-        floor = 1e-6 * np.maximum(np.abs(mean), 1e-6)  # below this, float32 inputs hold only noise
+        floor = 1e-6 * np.abs(mean)  # below this, float32 inputs hold only noise
         return cls(tuple(mean.tolist()), tuple(np.where(std > floor, std, 1.0).tolist()))
 
     def apply(self, x: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 
 from resolvent.layers import DSS
 from resolvent.papers.base import Claim, Paper, Row
+from resolvent.structure import Diagonal
 
 
 def softmax_is_exponential(seeds: Sequence[int]) -> list[Row]:
@@ -18,6 +19,7 @@ def softmax_is_exponential(seeds: Sequence[int]) -> list[Row]:
         length, layer = 256, DSS(4, 32).double()
         with torch.no_grad():
             system = layer.continuous()
+            assert isinstance(system.A, Diagonal)
             W, z = 2 * system.C, system.A.values * layer.step_size()
             k = torch.arange(length)
             softmax = (z[..., None] * k).exp()

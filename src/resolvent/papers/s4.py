@@ -9,6 +9,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._pytree import tree_leaves
 
 from resolvent.layers import S4, S5
 from resolvent.model import Stream
@@ -46,7 +47,7 @@ def constant_step(seeds: Sequence[int]) -> list[Row]:
         rows, times = [], {}
         for length in LENGTHS:
             _, state = model.advance(torch.randn(1, length, 1), model.initial_state(1))
-            size = sum(x.numel() * x.element_size() for x in torch.utils._pytree.tree_leaves(state))
+            size = sum(x.numel() * x.element_size() for x in tree_leaves(state))
             x = torch.randn(1, 1)
             times["S5", length] = _time(lambda x=x, s=state: stream.step(x, s))
             cache = tuple(torch.randn(1, 4, length, d_model // 4) for _ in range(2))

@@ -66,7 +66,7 @@ def weak_convergence(seeds: Sequence[int]) -> list[Row]:
 
 def initialisation(seeds: Sequence[int]) -> list[Row]:
     """Test accuracy after the same short training, by initialisation."""
-    data = held_digits(hold=12)
+    data = held_digits(hold=6)
     results = {
         init: [accuracy(lambda d, i=init: S4D(d, 32, init=i), data, seed) for seed in seeds]
         for init in ("legs", "lin", "inv", "rand", "real")
@@ -74,7 +74,7 @@ def initialisation(seeds: Sequence[int]) -> list[Row]:
     mean = {k: sum(v) / len(v) for k, v in results.items()}
     structured = min(mean[k] for k in ("legs", "lin", "inv"))
     holds = structured > max(mean["rand"], mean["real"])
-    rows = [Row(f"{k}: test accuracy, 768-step digits", "-", spread(v)) for k, v in results.items()]
+    rows = [Row(f"{k}: test accuracy, 384-step digits", "-", spread(v)) for k, v in results.items()]
     return [*rows, Row("LegS, Lin, Inv all above Rand and Real", "yes", str(holds), holds)]
 
 

@@ -8,7 +8,7 @@ exact and only the step size changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from resolvent.data import LabelEncoding, SeriesSet
 from resolvent.data.loader import SeriesDataset, make_loader
 from resolvent.layers import Layer
 from resolvent.model import Backbone, SequenceModel
-from resolvent.train import Classification, TrainConfig, fit, seed_all
+from resolvent.train import Classification, Source, TrainConfig, fit, seed_all
 
 
 class Split(NamedTuple):
@@ -54,12 +54,13 @@ def plain_model(
     return SequenceModel(Backbone(1, blocks), 10)
 
 
-def train(model: nn.Module, split: Split, seed: int, epochs: int = 12) -> None:
+def train(model: nn.Module, split: Split, seed: int, epochs: int = 10) -> None:
     """The same short training for every model: AdamW, warm-up and cosine, no validation set."""
     series = SeriesSet(list(split.x.numpy()), split.y.numpy(), name="digits")
     dataset = SeriesDataset(series, encoding=LabelEncoding.fit(series.y))
     config = TrainConfig(epochs=epochs, batch_size=64, lr=5e-3, seed=seed)
-    fit(model, make_loader(dataset, 64, seed), None, Classification(), config, quiet=True)
+    source = cast(Source, make_loader(dataset, 64, seed))
+    fit(model, source, None, Classification(), config, quiet=True)
 
 
 def accuracy(make_layer: Callable[[int], Layer], split: Split, seed: int) -> float:
