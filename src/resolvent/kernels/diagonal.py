@@ -8,7 +8,7 @@ them. Axes: b batch, l length, m feature, n mode.
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_ops as _ops  # noqa: F401  (registers torch.ops.resolvent)
+from resolvent.kernels import diagonal_ops
 
 _PRECISION = {  # of the states that a dtype enters: their real and complex dtypes
     torch.float16: (torch.float32, torch.complex64),
@@ -94,6 +94,8 @@ def diagonal_scan(
     _check_rows((batch, length), h0, (batch, n), resets, lengths)
     a, x = _cast(a, dtype), _cast(x, dtype)
     h0 = None if h0 is None else _cast(h0, dtype)
+    if _differentiated(a, x, h0) and not torch.compiler.is_compiling():
+        return diagonal_ops.Scan.apply(a, x, h0, resets, lengths)
     return torch.ops.resolvent.diagonal_scan(a, x, h0, resets, lengths)
 
 
@@ -146,10 +148,14 @@ def diagonal_ssm(
     _check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
     a, b, c, u = _cast(a, dtype), _cast(b, dtype), _cast(c, dtype), _cast(u, real)
     h0 = None if h0 is None else _cast(h0, dtype)
-    inputs = (a, b, c, u) if h0 is None else (a, b, c, u, h0)
-    keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    y, h_last, _ = torch.ops.resolvent.diagonal_ssm(a, b, c, u, h0, resets, lengths, keep)
-    return y, h_last
+    keep = _differentiated(a, b, c, u, h0)
+    if keep and not torch.compiler.is_compiling():
+        return diagonal_ops.Ssm.apply(a, b, c, u, h0, resets, lengths, keep)[:2]
+    return torch.ops.resolvent.diagonal_ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
+
+
+def _differentiated(*tensors: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
 
 
 def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,5 +1,6 @@
-// Arguments of the diagonal kernels. Arrays are contiguous, in the order their shape names; complex numbers are interleaved
-// (re, im). A null pointer stands for "not given". b batch, l length, m feature, n mode.
+// The diagonal kernels and their arguments. Arrays are contiguous, in the order that their shape
+// names; complex numbers are interleaved (re, im); a null pointer stands for "not given".
+// b batch, l length, m feature, n mode.
 #pragma once
 
 #include "vector.hpp"
@@ -19,7 +20,7 @@ struct Rows {
 
 struct ScanSize {
   Index b, l, n;
-  Index a_row, a_step;  // distance, in modes, between the coefficients of two rows and of two steps: 0 where they are shared
+  Index a_row, a_step;  // modes between the decays of two rows, of two steps; 0 where shared
   int threads;
 };
 

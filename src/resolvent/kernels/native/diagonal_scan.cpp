@@ -1,110 +1,113 @@
-// h_t = a_t h_{t-1} + x_t, one vector lane for each mode n, and its gradient:
+// h_t = a_t h_{t-1} + x_t, one vector lane for each mode, and its gradient:
 //
 //   g_t = gh_t + conj(a_{t+1}) g_{t+1}        gx_t = g_t        ga_t = g_t conj(h_{t-1})
 //
 // Both passes read and write every number once: memory bandwidth is their limit.
 
 #include "diagonal.hpp"
+#include "interleave.hpp"
 #include "parallel.hpp"
 
 namespace resolvent {
 namespace {
 
-template <class Real, bool is_complex>
-struct Scan {
+// Some neighbouring columns of one row.
+template <class Real, bool is_complex, int lanes>
+class Columns {
+  using H = Mode<Vector<Real, lanes>, is_complex>;
   static constexpr Index kParts = is_complex ? 2 : 1;
-  ScanSize size;
 
-  // The columns [column, column + lanes) of one row.
-  template <int lanes>
-  void forward(const ScanForward<Real>& array, Index row, Index column) const {
-    using H = Mode<Vector<Real, lanes>, is_complex>;
-    const auto at = [](auto* from) { return load_modes<Real, is_complex, lanes>(from); };
-    const Index stop = array.rows.stop(row, size.l);
-    const Real* a = array.a + (row * size.a_row + column) * kParts;
-    const Index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
-    const Index state = (row * size.n + column) * kParts;
+ public:
+  Columns(const ScanSize& size, const Rows& rows, Index row, Index column)
+      : length_(size.l), stop_(rows.stop(row, size.l)), a_step_(size.a_step * kParts),
+        step_(size.n * kParts), a_((row * size.a_row + column) * kParts),
+        series_((row * size.l * size.n + column) * kParts), state_((row * size.n + column) * kParts),
+        resets_(rows.resets ? rows.resets + row * size.l : nullptr) {}
 
-    H h = array.h0 ? at(array.h0 + state) : H{};
-    H decay = size.a_step ? H{} : at(a);
-    for (Index t = 0; t < stop; ++t) {
-      if (size.a_step) decay = at(a + t * size.a_step * kParts);
-      if (array.rows.resets && array.rows.resets[row * size.l + t]) h = H{};
-      h = madd(at(array.x + first + t * step), decay, h);
-      store_modes<Real, is_complex, lanes>(array.h + first + t * step, h);
+  void forward(const ScanForward<Real>& array) const {
+    H h = array.h0 ? load(array.h0 + state_) : H{};
+    H a = a_step_ ? H{} : load(array.a + a_);
+    for (Index t = 0; t < stop_; ++t) {
+      if (a_step_) a = load(array.a + a_ + t * a_step_);
+      if (dropped(t)) h = H{};
+      h = madd(load(array.x + at(t)), a, h);
+      store(array.h + at(t), h);
     }
-    for (Index t = stop; t < size.l; ++t) store_modes<Real, is_complex, lanes>(array.h + first + t * step, H{});
-    store_modes<Real, is_complex, lanes>(array.h_last + state, h);
+    for (Index t = stop_; t < length_; ++t) store(array.h + at(t), H{});
+    store(array.h_last + state_, h);
   }
 
-  template <int lanes>
-  void backward(const ScanBackward<Real>& array, Index row, Index column) const {
-    using H = Mode<Vector<Real, lanes>, is_complex>;
-    const auto at = [](auto* from) { return load_modes<Real, is_complex, lanes>(from); };
-    const auto put = [](Real* to, H value) { store_modes<Real, is_complex, lanes>(to, value); };
-    const Index stop = array.rows.stop(row, size.l);
-    const Real* a = array.a + (row * size.a_row + column) * kParts;
-    const Index first = (row * size.l * size.n + column) * kParts, step = size.n * kParts;
-    const Index state = (row * size.n + column) * kParts;
-
-    const H h0 = array.h0 ? at(array.h0 + state) : H{};
-    H g = array.gh_last ? at(array.gh_last + state) : H{};
-    H decay = size.a_step ? H{} : at(a), sum{}, block_sum{};
-    for (Index t = size.l - 1; t >= stop; --t) {
-      put(array.gx + first + t * step, H{});
-      if (size.a_step) put(array.ga + first + t * step, H{});
+  void backward(const ScanBackward<Real>& array) const {
+    const H h0 = array.h0 ? load(array.h0 + state_) : H{};
+    H g = array.gh_last ? load(array.gh_last + state_) : H{};
+    H a = a_step_ ? H{} : load(array.a + a_), ga_block{}, ga_sum{};
+    for (Index t = stop_; t < length_; ++t) {
+      store(array.gx + at(t), H{});
+      if (a_step_) store(array.ga + at(t), H{});
     }
-    for (Index t = stop - 1; t >= 0; --t) {
-      if (size.a_step) decay = at(a + t * size.a_step * kParts);
-      if (array.gh) g = g + at(array.gh + first + t * step);
-      put(array.gx + first + t * step, g);
+    for (Index t = stop_ - 1; t >= 0; --t) {
+      if (a_step_) a = load(array.a + a_ + t * a_step_);
+      if (array.gh) g = g + load(array.gh + at(t));
+      store(array.gx + at(t), g);
       H ga{};
-      if (array.rows.resets && array.rows.resets[row * size.l + t]) {
+      if (dropped(t)) {
         g = H{};
       } else {
-        ga = g * conj(t > 0 ? at(array.h + first + (t - 1) * step) : h0);
-        g = g * conj(decay);
+        ga = g * conj(t > 0 ? load(array.h + at(t - 1)) : h0);
+        g = g * conj(a);
       }
-      if (size.a_step) {
-        put(array.ga + first + t * step, ga);
+      if (a_step_) {
+        store(array.ga + at(t), ga);
       } else {
-        block_sum = block_sum + ga;
-        if (t % kBlock == 0) sum = sum + block_sum, block_sum = H{};  // sums of sums lose fewer bits
+        ga_block = ga_block + ga;
+        if (t % kBlock == 0) {  // sums of sums lose fewer bits
+          ga_sum = ga_sum + ga_block;
+          ga_block = H{};
+        }
       }
     }
-    if (!size.a_step) put(array.ga + state, sum);
-    put(array.gh0 + state, g);
+    if (!a_step_) store(array.ga + state_, ga_sum);
+    store(array.gh0 + state_, g);
   }
 
-  // Calls body(row, column, lanes) for all columns; full vectors and what is left over of a row
-  // are one item each.
-  template <class Body>
-  void for_each_column(const Body& body) const {
-    constexpr Index kWide = kLanes<Real>;
-    const Index vectors = (size.n + kWide - 1) / kWide;
-    const int threads = worthwhile(size.threads, size.b * size.l * size.n);
-    parallel_for(size.b * vectors, threads, [&](Index item, int) {
-      const Index row = item / vectors, column = item % vectors * kWide;
-      cover<kWide>(column, std::min(column + kWide, size.n),
-                   [&](Index first, auto lanes) { body(row, first, lanes); });
-    });
-  }
+ private:
+  static H load(const Real* from) { return load_modes<Real, is_complex, lanes>(from); }
+  static void store(Real* to, H h) { store_modes<Real, is_complex, lanes>(to, h); }
+  Index at(Index t) const { return series_ + t * step_; }
+  bool dropped(Index t) const { return resets_ && resets_[t]; }
+
+  Index length_, stop_, a_step_, step_, a_, series_, state_;
+  const bool* resets_;
 };
+
+// Calls body(row, column, lanes) for all columns; a full vector, and what a row leaves over, are one
+// item each.
+template <class Real, class Body>
+void for_each_column(const ScanSize& size, const Body& body) {
+  constexpr Index kWide = kLanes<Real>;
+  const Index vectors = (size.n + kWide - 1) / kWide;
+  const int threads = worthwhile(size.threads, size.b * size.l * size.n);
+  parallel_for(size.b * vectors, threads, [&](Index item, int) {
+    const Index row = item / vectors, column = item % vectors * kWide;
+    cover<kWide>(column, std::min(column + kWide, size.n),
+                 [&](Index first, auto lanes) { body(row, first, lanes); });
+  });
+}
 
 }  // namespace
 
 template <class Real, bool is_complex>
 void diagonal_scan_forward(const ScanSize& size, const ScanForward<Real>& array) {
-  const Scan<Real, is_complex> scan{size};
-  scan.for_each_column(
-      [&](Index row, Index column, auto lanes) { scan.template forward<lanes.value>(array, row, column); });
+  for_each_column<Real>(size, [&](Index row, Index column, auto lanes) {
+    Columns<Real, is_complex, lanes.value>(size, array.rows, row, column).forward(array);
+  });
 }
 
 template <class Real, bool is_complex>
 void diagonal_scan_backward(const ScanSize& size, const ScanBackward<Real>& array) {
-  const Scan<Real, is_complex> scan{size};
-  scan.for_each_column(
-      [&](Index row, Index column, auto lanes) { scan.template backward<lanes.value>(array, row, column); });
+  for_each_column<Real>(size, [&](Index row, Index column, auto lanes) {
+    Columns<Real, is_complex, lanes.value>(size, array.rows, row, column).backward(array);
+  });
 }
 
 template void diagonal_scan_forward<float, false>(const ScanSize&, const ScanForward<float>&);

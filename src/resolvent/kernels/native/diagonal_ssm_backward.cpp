@@ -128,7 +128,8 @@ class Pass {
   void run(Index row) {
     const Index stop = array_.rows.stop(row, size_.l), series = row * size_.l * size_.m;
     const Index numbers = size_.m * size_.n * T::kParts, state = row * numbers;
-    const Index blocks = (size_.l - 1) / kBlock, last = stop > 0 ? (stop - 1) / kBlock * kBlock : -kBlock;
+    const Index blocks = (size_.l - 1) / kBlock;
+    const Index last = stop > 0 ? (stop - 1) / kBlock * kBlock : -kBlock;
     Window<T, const Real*> u(tile_, array_.u + series, stop, -1);
     Window<T, const Real*> gy(tile_, array_.gy + series, stop, -1);
     Window<T, Real*> gu(tile_, array_.gu + series, stop, -1);
@@ -239,18 +240,20 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
   const Buffer<Real> partial(groups * 3 * numbers);
   parallel_for(groups * tiles, size.threads, [&](Index item, int thread) {
     const Index group = item / tiles, number = item % tiles, at = thread * size.n;
-    Pass<T> pass(size, array, number, tables[number], {g.data() + at, chunk.data() + at, step.data() + at});
-    for (Index row = group * size.b / groups; row < (group + 1) * size.b / groups; ++row) pass.run(row);
+    const Scratch<H> scratch{g.data() + at, chunk.data() + at, step.data() + at};
+    Pass<T> pass(size, array, number, tables[number], scratch);
+    const Index first = group * size.b / groups, last = (group + 1) * size.b / groups;
+    for (Index row = first; row < last; ++row) pass.run(row);
     Real* sums = partial.data() + group * 3 * numbers;
     pass.finish(sums, sums + numbers, sums + 2 * numbers);
   });
   Real* const totals[] = {array.ga, array.gb, array.gc};
-  for (int which = 0; which < 3; ++which)
-    for (Index i = 0; i < numbers; ++i) {
-      Real total = 0;
-      for (Index group = 0; group < groups; ++group) total += partial.data()[(group * 3 + which) * numbers + i];
-      totals[which][i] = total;
-    }
+  for (Index i = 0; i < 3 * numbers; ++i) {
+    Real total = 0;
+    for (Index group = 0; group < groups; ++group)
+      total += partial.data()[group * 3 * numbers + i];
+    totals[i / numbers][i % numbers] = total;
+  }
 }
 
 template void diagonal_ssm_backward<float, false>(const SsmSize&, const SsmBackward<float>&);

@@ -2,6 +2,7 @@
 // channel, no coefficients to prepare. This is what streaming runs.
 
 #include "diagonal.hpp"
+#include "interleave.hpp"
 #include "parallel.hpp"
 
 namespace resolvent {

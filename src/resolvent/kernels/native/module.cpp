@@ -1,83 +1,89 @@
-// The Python module: one for each instruction set, compiled from the same sources. Arrays come as addresses.
+// The Python module: one for each instruction set, from the same sources. A kernel is told the kind
+// of its numbers, its sizes and the addresses of its arrays, in the order of diagonal.hpp.
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/tuple.h>
+
+#include <array>
+#include <tuple>
+#include <type_traits>
 
 #include "diagonal.hpp"
 
 namespace nb = nanobind;
-using resolvent::Index;
 
 namespace {
 
-template <class Pointer>
-Pointer pointer(std::uintptr_t address) {
-  return reinterpret_cast<Pointer>(address);
-}
+using Kind = std::tuple<bool, bool, int>;  // double precision?, complex?, threads
 
-// An array's address as what the field it fills expects.
-struct Address {
-  std::uintptr_t value;
-  template <class T>
-  operator T*() const {
-    return reinterpret_cast<T*>(value);
-  }
-};
+template <std::size_t count>
+using Sizes = std::array<resolvent::Index, count>;
 
-// Calls body(Real, is_complex) with the number type that the arrays hold.
-template <class Body>
-void dispatch(bool is_double, bool is_complex, const Body& body) {
-  const auto real = [&](auto number) {
-    if (is_complex)
-      body(number, std::true_type{});
-    else
-      body(number, std::false_type{});
+// Addresses that turn into pointers of the type asked for.
+template <std::size_t count>
+class Arrays {
+ public:
+  struct Address {
+    std::uintptr_t value;
+    template <class T>
+    operator T*() const {
+      return reinterpret_cast<T*>(value);
+    }
   };
-  if (is_double)
-    real(double{});
-  else
-    real(float{});
+  explicit Arrays(const std::array<std::uintptr_t, count>& addresses) : addresses_(addresses) {}
+  Address operator[](std::size_t i) const { return {addresses_[i]}; }
+
+ private:
+  std::array<std::uintptr_t, count> addresses_;
+};
+template <std::size_t count>
+using Addresses = std::array<std::uintptr_t, count>;
+
+// Calls body(Real, is_complex) with the numbers that the arrays hold.
+template <class Body>
+void dispatch(const Kind& kind, const Body& body) {
+  const auto [is_double, is_complex, threads] = kind;
+  if (is_double && is_complex) return body(double{}, std::true_type{});
+  if (is_double) return body(double{}, std::false_type{});
+  if (is_complex) return body(float{}, std::true_type{});
+  return body(float{}, std::false_type{});
 }
 
-using Arg = std::uintptr_t;
-
-void scan_forward(bool is_double, bool is_complex, int threads, Index b, Index l, Index n, Index a_row, Index a_step,
-                  Arg a, Arg x, Arg h0, Arg resets, Arg lengths, Arg h, Arg h_last) {
-  dispatch(is_double, is_complex, [&](auto real, auto complex) {
-    resolvent::diagonal_scan_forward<decltype(real), complex.value>(
-        {b, l, n, a_row, a_step, threads},
-        {Address{a}, Address{x}, Address{h0}, {Address{resets}, Address{lengths}}, Address{h}, Address{h_last}});
+void scan_forward(const Kind& kind, const Sizes<5>& n, const Addresses<7>& addresses) {
+  const Arrays p(addresses);
+  const resolvent::ScanSize size{n[0], n[1], n[2], n[3], n[4], std::get<2>(kind)};
+  dispatch(kind, [&](auto real, auto is_complex) {
+    resolvent::diagonal_scan_forward<decltype(real), is_complex.value>(
+        size, {p[0], p[1], p[2], {p[3], p[4]}, p[5], p[6]});
   });
 }
 
-void scan_backward(bool is_double, bool is_complex, int threads, Index b, Index l, Index n, Index a_row, Index a_step,
-                   Arg a, Arg h, Arg h0, Arg resets, Arg lengths, Arg gh, Arg gh_last, Arg ga, Arg gx, Arg gh0) {
-  dispatch(is_double, is_complex, [&](auto real, auto complex) {
-    resolvent::diagonal_scan_backward<decltype(real), complex.value>(
-        {b, l, n, a_row, a_step, threads},
-        {Address{a}, Address{h}, Address{h0}, {Address{resets}, Address{lengths}}, Address{gh}, Address{gh_last},
-         Address{ga}, Address{gx}, Address{gh0}});
+void scan_backward(const Kind& kind, const Sizes<5>& n, const Addresses<10>& addresses) {
+  const Arrays p(addresses);
+  const resolvent::ScanSize size{n[0], n[1], n[2], n[3], n[4], std::get<2>(kind)};
+  dispatch(kind, [&](auto real, auto is_complex) {
+    resolvent::diagonal_scan_backward<decltype(real), is_complex.value>(
+        size, {p[0], p[1], p[2], {p[3], p[4]}, p[5], p[6], p[7], p[8], p[9]});
   });
 }
 
-void ssm_forward(bool is_double, bool is_complex, int threads, Index b, Index l, Index m, Index n, Arg a, Arg b_in,
-                 Arg c, Arg u, Arg h0, Arg resets, Arg lengths, Arg y, Arg h_last, Arg checkpoints) {
-  dispatch(is_double, is_complex, [&](auto real, auto complex) {
-    resolvent::diagonal_ssm_forward<decltype(real), complex.value>(
-        {b, l, m, n, threads},
-        {Address{a}, Address{b_in}, Address{c}, Address{u}, Address{h0}, {Address{resets}, Address{lengths}},
-         Address{y}, Address{h_last}, Address{checkpoints}});
+void ssm_forward(const Kind& kind, const Sizes<4>& n, const Addresses<10>& addresses) {
+  const Arrays p(addresses);
+  const resolvent::SsmSize size{n[0], n[1], n[2], n[3], std::get<2>(kind)};
+  dispatch(kind, [&](auto real, auto is_complex) {
+    resolvent::diagonal_ssm_forward<decltype(real), is_complex.value>(
+        size, {p[0], p[1], p[2], p[3], p[4], {p[5], p[6]}, p[7], p[8], p[9]});
   });
 }
 
-void ssm_backward(bool is_double, bool is_complex, int threads, Index b, Index l, Index m, Index n, Arg a, Arg b_in,
-                  Arg c, Arg u, Arg h0, Arg resets, Arg lengths, Arg checkpoints, Arg gy, Arg gh_last, Arg ga, Arg gb,
-                  Arg gc, Arg gu, Arg gh0) {
-  dispatch(is_double, is_complex, [&](auto real, auto complex) {
-    resolvent::diagonal_ssm_backward<decltype(real), complex.value>(
-        {b, l, m, n, threads},
-        {Address{a}, Address{b_in}, Address{c}, Address{u}, Address{h0}, {Address{resets}, Address{lengths}},
-         Address{checkpoints}, Address{gy}, Address{gh_last}, Address{ga}, Address{gb}, Address{gc}, Address{gu},
-         Address{gh0}});
+void ssm_backward(const Kind& kind, const Sizes<4>& n, const Addresses<15>& addresses) {
+  const Arrays p(addresses);
+  const resolvent::SsmSize size{n[0], n[1], n[2], n[3], std::get<2>(kind)};
+  dispatch(kind, [&](auto real, auto is_complex) {
+    resolvent::diagonal_ssm_backward<decltype(real), is_complex.value>(
+        size, {p[0], p[1], p[2], p[3], p[4], {p[5], p[6]}, p[7], p[8], p[9],  //
+               p[10], p[11], p[12], p[13], p[14]});
   });
 }
 
@@ -95,10 +101,14 @@ NB_MODULE(RESOLVENT_MODULE, module) {
 #else
   module.attr("openmp") = false;
 #endif
+  // What this processor can run, whatever this module was compiled for.
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  module.attr("avx2") = bool(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
-  module.attr("avx512") = bool(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"));
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  module.attr("avx2") = avx2;
+  module.attr("avx512") = avx2 && __builtin_cpu_supports("avx512f") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512vl");
 #else
   module.attr("avx2") = module.attr("avx512") = false;
 #endif

@@ -18,13 +18,14 @@ inline int worthwhile(int threads, Index multiplications) {
   return static_cast<int>(std::clamp<Index>(multiplications >> 16, 1, threads));
 }
 
-// Calls body(item, thread) for every item, on at most `threads` threads. Items must not depend on each other; which thread
-// runs which item is not fixed, so that no result may depend on it.
+// Calls body(item, thread) for every item, on at most `threads` threads. Items must not depend on
+// each other; which thread runs which is not fixed, so that no result may depend on it.
 template <class Body>
 void parallel_for(Index items, int threads, const Body& body) {
 #ifdef _OPENMP
   if (threads > 1 && items > 1) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast<int>(std::min<Index>(threads, items)))
+    const int team = static_cast<int>(std::min<Index>(threads, items));
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
     for (Index item = 0; item < items; ++item) body(item, omp_get_thread_num());
     return;
   }
@@ -32,12 +33,13 @@ void parallel_for(Index items, int threads, const Body& body) {
   for (Index item = 0; item < items; ++item) body(item, 0);
 }
 
-// An array of trivial values on a cache line's boundary, not initialised. Allocate outside of parallel_for: it may throw.
+// An array of trivial values from a cache line's boundary on, not initialised. It may throw, so it
+// is made outside of parallel_for.
 template <class T>
 class Buffer {
  public:
   explicit Buffer(Index size)
-      : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment))) {}
+      : data_(static_cast<T*>(::operator new(size * sizeof(T), kAlignment))) {}
   ~Buffer() { ::operator delete(data_, kAlignment); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
