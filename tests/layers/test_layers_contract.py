@@ -89,10 +89,10 @@ def test_promise_at_random_shapes(name, promise, seed, d_model, d_state, b, leng
 def test_inductor_code_gives_the_same_numbers(name):
     layer = PLAIN[name](4)
     compiled = torch.compile(layer, fullgraph=True)
-    u = torch.randn(2, 70, 4)
+    u, dt = torch.randn(2, 70, 4), torch.rand(2, 70) + 0.5
     # torch keys its cache of compiled code by the graph, not by the operators behind it
     with torch._inductor.config.patch(force_disable_caches=True):
-        for timing in ({}, {"dt": torch.rand(2, 70) + 0.5, "lengths": torch.tensor([70, 3])}):
+        for timing in ({}, {"dt": dt, "resets": dt > 1.4, "lengths": torch.tensor([70, 3])}):
             found, expected = (f(u, **timing)[0] for f in (compiled, layer))
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

@@ -93,12 +93,13 @@ def stream_is_real_arithmetic(subject: Subject, b: int, length: int) -> float:
 
 @promise(tolerance(torch.float32, "value"), ((2, 66),))
 def compiles_in_one_piece(subject: Subject, b: int, length: int) -> float:
-    """torch.compile takes forward and its gradient without a graph break."""
+    """torch.compile takes forward, lengths and gradients without a graph break."""
     layer, found = subject.copy(torch.float32), []
+    lengths = subject.timing(b, length).lengths if subject.takes("lengths") else None
     torch._dynamo.reset()
     for call in (layer, torch.compile(layer, fullgraph=True, backend="aot_eager")):
         u = subject.inputs(b, length).float().requires_grad_()
-        out = call(u)
+        out = call(u) if lengths is None else call(u, lengths=lengths)
         found.append((out, gradients(out, [u, *layer.parameters()])))
     return difference(found[1], found[0])
 
