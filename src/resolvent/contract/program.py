@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from resolvent.contract.promise import difference, promise
 from resolvent.contract.sequence import VALUE, need_step
-from resolvent.contract.subject import Subject, gradients, rows, run, tensors
+from resolvent.contract.subject import Layer, Subject, gradients, rows, run, tensors
 from resolvent.contract.tolerance import EXACT, tolerance
 from resolvent.layers.recurrence import Recurrence
 
@@ -78,7 +78,7 @@ def stream_is_real_arithmetic(subject: Subject, b: int, length: int) -> float:
     need_step(subject)
     layer, u = subject.copy(torch.float32), subject.inputs(b, length).float()[:, 0]
     try:
-        stream: nn.Module = Recurrence(layer)  # type: ignore[arg-type]
+        stream: Layer = Recurrence(layer)
     except TypeError:
         stream = layer
     state = _single(subject.state(b))
@@ -105,18 +105,19 @@ def compiles_in_one_piece(subject: Subject, b: int, length: int) -> float:
 
 
 class _Forward(nn.Module):
-    def __init__(self, layer: nn.Module, stateful: bool):
+    def __init__(self, layer: Layer, stateful: bool):
         super().__init__()
-        self.layer, self.stateful = layer, stateful
+        self.layer: Layer = layer
+        self.stateful = stateful
 
     def forward(self, u: Tensor, *state: Tensor) -> Any:
         return _flat(self.layer(u, _unflat(self.layer, u, state) if self.stateful else None))
 
 
 class _Step(nn.Module):
-    def __init__(self, layer: nn.Module):
+    def __init__(self, layer: Layer):
         super().__init__()
-        self.layer = layer
+        self.layer: Layer = layer
 
     def forward(self, u: Tensor, *state: Tensor) -> Any:
         return _flat(self.layer.step(u, _unflat(self.layer, u, state)))
@@ -145,6 +146,6 @@ def _flat(out: tuple[Tensor, Any]) -> tuple[Tensor, ...]:
     return tuple(tensors(out))
 
 
-def _unflat(layer: nn.Module, u: Tensor, leaves: tuple[Tensor, ...]) -> Any:
+def _unflat(layer: Layer, u: Tensor, leaves: tuple[Tensor, ...]) -> Any:
     spec = tree_flatten(layer.initial_state(1))[1]
     return tree_unflatten(list(leaves), spec)

@@ -16,6 +16,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 Factory = Callable[[int], nn.Module]
 """Builds a layer of the given number of features."""
 
+Layer = Any
+"""A module that may keep the contract: what it has beside forward is found out by trying."""
+
 NUDGE = 0.02
 """Size of the noise on every parameter, so that nothing hides behind a zero it starts at."""
 
@@ -53,7 +56,7 @@ class Subject:
     seed: int = 0
 
     @cached_property
-    def layer(self) -> nn.Module:
+    def layer(self) -> Layer:
         """The layer in float64, in evaluation mode, with every parameter nudged off its start."""
         return self.build(self.d_model).double()
 
@@ -67,7 +70,7 @@ class Subject:
                     parameter.add_(NUDGE * torch.randn_like(parameter))
         return layer
 
-    def copy(self, dtype: torch.dtype) -> nn.Module:
+    def copy(self, dtype: torch.dtype) -> Layer:
         """The same weights in another precision."""
         return deepcopy(self.layer).to(dtype)
 
@@ -105,7 +108,7 @@ class Subject:
 
 
 def run(
-    layer: nn.Module, u: Tensor, state: Any = None, timing: Timing | None = None
+    layer: Layer, u: Tensor, state: Any = None, timing: Timing | None = None
 ) -> tuple[Tensor, Any]:
     """Call a layer and hold it to its signature.
 
@@ -123,7 +126,7 @@ def run(
 
 
 def walk(
-    layer: nn.Module, u: Tensor, state: Any = None, timing: Timing | None = None
+    layer: Layer, u: Tensor, state: Any = None, timing: Timing | None = None
 ) -> tuple[Tensor, Any]:
     """The definition of forward: a loop of steps, with resets and lengths applied by hand."""
     b, length = u.shape[:2]
@@ -141,7 +144,7 @@ def walk(
     return (torch.stack(ys, 1) if ys else torch.zeros_like(u)), state
 
 
-def initial(layer: nn.Module, u: Tensor) -> Any:
+def initial(layer: Layer, u: Tensor) -> Any:
     """The initial state for a batch like ``u``."""
     return layer.initial_state(u.shape[0], u.device, u.dtype)
 
