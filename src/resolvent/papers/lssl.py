@@ -19,7 +19,7 @@ def sampling_rate(seeds: Sequence[int]) -> list[Row]:
         "S4": ("96.3 → 91.3 (SC35)", lambda d: S4(d, 32)),
         "S5": ("96.5 → 94.5 (SC35)", lambda d: S5(d, 32)),
     }
-    split, rows = held_digits(hold=6), []
+    split, rows = held_digits(hold=2), []
     for name, (published, make_layer) in systems.items():
         scores: dict[str, list[float]] = {"full": [], "scaled": [], "unscaled": []}
         for seed in seeds:
