@@ -24,7 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    machine = f"{torch.get_num_threads()} threads of {platform.machine()}, torch {torch.__version__}"
+    threads, processor = torch.get_num_threads(), platform.machine()
+    machine = f"{threads} threads of {processor}, torch {torch.__version__}"
     lines = [
         f"Made by `python docs/make_claims.py --seeds {args.seeds}` with version "
         f"{resolvent.__version__} on {date.today()}: {machine}.",
