@@ -80,7 +80,7 @@ def kill_and_resume(folder, kills, slow, longest):
         while process.is_alive() and written(folder) == before:
             time.sleep(0.005)
         process.join(random.uniform(0.0, longest))
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     process = start(toy_training.main, folder, 0.0)
     process.join()
