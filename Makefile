@@ -18,11 +18,7 @@ $(VENV)/.torch: | $(RUN)/python
 	touch $@
 
 $(VENV)/.package: pyproject.toml CMakeLists.txt $(wildcard src/resolvent/kernels/native/*) | $(VENV)/.torch
-	$(RUN)/pip install --quiet --editable ".[data,dev]"
-	touch $@
-
-$(VENV)/.docs: | $(VENV)/.package
-	$(RUN)/pip install --quiet --editable ".[docs]"
+	$(RUN)/pip install --quiet --editable ".[data,dev,docs]"
 	touch $@
 
 demo: $(VENV)/.package  ## smart-watch recordings: train, compare, stream, report
@@ -38,7 +34,7 @@ lint: $(VENV)/.package  ## format, lint, types, import layers
 	$(RUN)/pyright --pythonpath $(RUN)/python
 	$(RUN)/lint-imports
 
-docs: $(VENV)/.docs  ## the site, into site/
+docs: $(VENV)/.package  ## the site, into site/
 	$(RUN)/mkdocs build --strict
 
 clean:
