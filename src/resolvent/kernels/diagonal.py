@@ -151,6 +151,7 @@ def diagonal_ssm(
     keep = _differentiated(a, b, c, u, h0)
     if keep and not torch.compiler.is_compiling():
         return diagonal_ops.Ssm.apply(a, b, c, u, h0, resets, lengths, keep)[:2]
+    keep = keep and not torch.compiler.is_exporting()  # an exported program is there to be run
     return torch.ops.resolvent.diagonal_ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
 
 

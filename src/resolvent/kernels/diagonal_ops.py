@@ -122,7 +122,7 @@ def _ssm(
     kernels = _native_for(u)
     if kernels is None:
         y, h_last = diagonal_torch.ssm(a, b, c, u, h0, resets, lengths)
-        return y.contiguous(), h_last.contiguous(), checkpoints
+        return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
     a, b, c, u, h0 = _contiguous(a, b, c, u, h0)
     resets, lengths = _row_marks(resets, lengths)
     y, h_last = torch.empty_like(u), a.new_empty(u.shape[0], *a.shape)

@@ -2,7 +2,8 @@
 
 Nothing here divides by a power of `a` or takes its logarithm, so decays of any strength are safe.
 Time is cut into chunks: within a chunk the recurrence is written out, between chunks it runs step
-by step.
+by step. An op's implementation must not rest on PyTorch's lazy conjugates, of which dispatch modes
+lose sight; so conjugates are physical here, and what autograd sees is real.
 """
 
 import math
@@ -67,7 +68,7 @@ def scan_backward(
     b, l, n = h.shape
     if l == 0:
         return h.clone(), h.clone(), gh_last.clone()
-    decay = a.conj().expand(b, l, n)
+    decay = a.conj_physical().expand(b, l, n)
     if resets is not None:
         decay = torch.where(resets[..., None], 0, decay)
     if lengths is not None:
@@ -80,7 +81,7 @@ def scan_backward(
     if lengths is not None:
         gx = torch.where(inside, gx, 0)
     start = torch.zeros_like(h[:, 0]) if h0 is None else h0
-    ga = gx * torch.cat([start[:, None], h[:, :-1]], dim=1).conj()
+    ga = gx * torch.cat([start[:, None], h[:, :-1]], dim=1).conj_physical()
     if resets is not None:
         ga = torch.where(resets[..., None], 0, ga)
     return ga, gx.contiguous(), gh0
@@ -89,7 +90,9 @@ def scan_backward(
 class _Coefficients(NamedTuple):
     """The recurrence h' = a h + b u, y = Re sum w h over `_CHUNK` steps at once.
 
-    power (k + 1, m, n) a^j, V (k, m, n) a^j b, W (k, m, n) w a^(j + 1), K (k, m) Re sum w a^j b.
+    power (k + 1, m, n, p) a^j, V (k, m, n, p) a^j b, W (k, m, n, p) conj(w a^(j + 1)), and
+    K (k, m) Re sum w a^j b, where a number has p = 1 or 2 parts. Powers, and the states carried by
+    them from chunk to chunk, are wide: a rounding error in a^k would grow with a mode's memory.
     """
 
     power: Tensor
@@ -98,22 +101,46 @@ class _Coefficients(NamedTuple):
     K: Tensor
 
 
+def _parts(x: Tensor) -> Tensor:
+    """(...) -> (..., p): the real and imaginary parts of numbers, or real numbers alone."""
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x[..., None]
+
+
+def _numbers(x: Tensor) -> Tensor:
+    """Inverse of `_parts`."""
+    return torch.view_as_complex(x.contiguous()) if x.shape[-1] == 2 else x[..., 0]
+
+
+def _times(x: Tensor, y: Tensor) -> Tensor:
+    """The product of numbers (..., p)."""
+    if x.shape[-1] == 1:
+        return x * y
+    (a, b), (c, d) = x.unbind(-1), y.unbind(-1)
+    return torch.stack((a * c - b * d, a * d + b * c), dim=-1)
+
+
+def _conjugate(x: Tensor) -> Tensor:
+    return x if x.shape[-1] == 1 else torch.stack((x[..., 0], -x[..., 1]), dim=-1)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.device.type == "mps" else x.double()
+
+
 def _coefficients(a: Tensor, b: Tensor, c: Tensor) -> _Coefficients:
-    power = torch.stack([torch.ones_like(a), *[a] * _CHUNK]).cumprod(dim=0)
-    w = 2 * c if c.is_complex() else c
-    kernel = (w * b * power[:-1]).sum(dim=-1)
-    real_kernel = kernel.real if kernel.is_complex() else kernel
-    return _Coefficients(power, power[:-1] * b, power[1:] * w, real_kernel)
-
-
-def _as_real(x: Tensor) -> Tensor:
-    """The last axis as real numbers: (..., n) -> (..., 2 n) where complex."""
-    return torch.view_as_real(x.resolve_conj()).flatten(-2) if x.is_complex() else x
-
-
-def _as_modes(x: Tensor, like: Tensor) -> Tensor:
-    """Inverse of `_as_real` for results of `like`'s kind."""
-    return torch.view_as_complex(x.unflatten(-1, (-1, 2))) if like.is_complex() else x
+    """From a, b, c (m, n, p)."""
+    narrow = a.dtype
+    a, b, c = _wide(a), _wide(b), _wide(c)
+    one = torch.zeros_like(a)
+    one[..., 0] = 1
+    powers = [one]
+    for _ in range(_CHUNK):
+        powers.append(_times(powers[-1], a))
+    power = torch.stack(powers)
+    w = a.shape[-1] * c
+    V = _times(power[:-1], b)
+    W, K = _conjugate(_times(power[1:], w)), _times(V, w)[..., 0].sum(-1)
+    return _Coefficients(power, V.to(narrow), W.to(narrow), K.to(narrow))
 
 
 def _within(K: Tensor, u: Tensor, epoch: Tensor | None) -> Tensor:
@@ -131,6 +158,45 @@ def _within(K: Tensor, u: Tensor, epoch: Tensor | None) -> Tensor:
     return y
 
 
+def _before_chunks(
+    coefficients: _Coefficients, u: Tensor, h: Tensor, epoch: Tensor | None
+) -> Tensor:
+    """The state before every chunk, (b, chunks, m, n, p), wide."""
+    if epoch is not None:
+        u = u * (epoch == epoch[..., -1:])[..., None]
+    pushed = torch.einsum("kmnp,bckm->bcmnp", coefficients.V.flip(0), u)
+    states = [h]
+    for chunk in range(u.shape[1] - 1):
+        h = _times(coefficients.power[-1], h)
+        if epoch is not None:
+            h = h * (epoch[:, chunk, -1] == 0)[:, None, None, None]
+        h = h + pushed[:, chunk]
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+def _last_state(
+    coefficients: _Coefficients,
+    u: Tensor,
+    before: Tensor,
+    epoch: Tensor | None,
+    lengths: Tensor,
+) -> Tensor:
+    """The state after `lengths` steps, (b, m, n, p): part of the way through one of the chunks."""
+    k, rows = _CHUNK, torch.arange(u.shape[0], device=u.device)
+    chunk, rest = lengths // k, lengths % k
+    lag = rest[:, None] - 1 - torch.arange(k, device=u.device)
+    reaching, alive = lag >= 0, torch.ones_like(rest)
+    if epoch is not None:
+        here = epoch[rows, chunk]
+        end = here.gather(1, (rest - 1).clamp(min=0)[:, None])[:, 0]
+        end = torch.where(rest > 0, end, 0)
+        reaching, alive = reaching & (here == end[:, None]), (end == 0).long()
+    carried = _times(coefficients.power[rest], before[rows, chunk]) * alive[:, None, None, None]
+    inputs = u[rows, chunk] * reaching[..., None]
+    return carried + torch.einsum("bkm,bkmnp->bmnp", inputs, coefficients.V[lag.clamp(min=0)])
+
+
 def _slab(
     coefficients: _Coefficients,
     u: Tensor,
@@ -138,42 +204,26 @@ def _slab(
     resets: Tensor | None,
     lengths: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """`ssm` over a stretch of time whose chunks' states may be kept; u (b, l, m), h (b, m, n)."""
-    power, V, W, K = coefficients.power, coefficients.V, coefficients.W, coefficients.K
+    """`ssm` over a stretch of time short enough to keep the states before its chunks.
+
+    u (b, l, m), h (b, m, n, p) wide.
+    """
     (b, l, m), k = u.shape, _CHUNK
-    chunks = l // k + 1  # one chunk at least is unfilled: the steps after the end start there
-    inside = torch.arange(l, device=u.device) < lengths[:, None]
-    u = torch.where(inside[..., None], u, 0)
-    u = torch.nn.functional.pad(u, (0, 0, 0, chunks * k - l)).view(b, chunks, k, m)
+    chunks = l // k + 1  # one of them at least is unfilled: the state after the end is before it
+    inside = (torch.arange(l, device=u.device) < lengths[:, None])[..., None]
+    padded = torch.nn.functional.pad(torch.where(inside, u, 0), (0, 0, 0, chunks * k - l))
+    u = padded.view(b, chunks, k, m)
     epoch = None
     if resets is not None:
-        marks = torch.nn.functional.pad(resets.long(), (0, chunks * k - l))
-        epoch = marks.view(b, chunks, k).cumsum(dim=-1)
+        drops = torch.nn.functional.pad(resets.long(), (0, chunks * k - l))
+        epoch = drops.view(b, chunks, k).cumsum(dim=-1)
 
-    reaching = u if epoch is None else u * (epoch == epoch[..., -1:])[..., None]
-    pushed = _as_modes(torch.einsum("kmp,bckm->bcmp", _as_real(V.flip(0)), reaching), power)
-    decay = power[-1].expand(b, chunks, *power.shape[1:])
-    if epoch is not None:
-        decay = decay * (epoch[..., -1] == 0)[..., None, None]
-    after, _ = scan(decay.flatten(2), pushed.flatten(2), h.flatten(1), None, None)
-    before = torch.cat([h[:, None], after[:, :-1].view(b, chunks - 1, *h.shape[1:])], dim=1)
-
-    carried = torch.einsum("kmp,bcmp->bckm", _as_real(W.conj()), _as_real(before))
+    before = _before_chunks(coefficients, u, h, epoch)
+    carried = torch.einsum("kmnp,bcmnp->bckm", coefficients.W, before.to(u.dtype))
     if epoch is not None:
         carried = carried * (epoch == 0)[..., None]
-    y = (_within(K, u, epoch) + carried).view(b, chunks * k, m)[:, :l]
-
-    rows = torch.arange(b, device=u.device)
-    chunk, rest = lengths // k, lengths % k
-    lag = rest[:, None] - 1 - torch.arange(k, device=u.device)
-    reaching, alive = lag >= 0, torch.ones_like(rest)
-    if epoch is not None:
-        here = epoch[rows, chunk]
-        end = torch.where(rest > 0, here.gather(1, (rest - 1).clamp(min=0)[:, None])[:, 0], 0)
-        reaching, alive = reaching & (here == end[:, None]), (end == 0).long()
-    pushed = (u[rows, chunk] * reaching[..., None])[..., None] * V[lag.clamp(min=0)]
-    last = power[rest] * before[rows, chunk] * alive[:, None, None] + pushed.sum(dim=1)
-    return torch.where(inside[..., None], y, 0), last
+    y = (_within(coefficients.K, u, epoch) + carried).reshape(b, chunks * k, m)[:, :l]
+    return torch.where(inside, y, 0), _last_state(coefficients, u, before, epoch, lengths)
 
 
 def _slabs(
@@ -186,9 +236,9 @@ def _slabs(
     steps = max(_SLAB // max(b * m * max(_CHUNK, n), 1), 1) * _CHUNK
     slabs = []
     for start in range(0, l, steps):
-        when = slice(start, min(start + steps, l))
-        left = (lengths - start).clamp(0, when.stop - start)
-        slabs.append((when, None if resets is None else resets[:, when], left))
+        stop = min(start + steps, l)
+        left = (lengths.long() - start).clamp(0, stop - start)
+        slabs.append((slice(start, stop), None if resets is None else resets[:, start:stop], left))
     return slabs
 
 
@@ -202,13 +252,13 @@ def ssm(
     lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """`kernels.diagonal_ssm` for equal dtypes."""
-    h = a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0.clone()
-    coefficients = _coefficients(a, b, c)
+    h = _wide(_parts(a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0))
+    coefficients = _coefficients(*map(_parts, (a, b, c)))
     y = [u[:, :0]]
-    for when, reset, left in _slabs(a, u, resets, lengths):
-        part, h = _slab(coefficients, u[:, when], h, reset, left)
+    for when, drops, left in _slabs(a, u, resets, lengths):
+        part, h = _slab(coefficients, u[:, when], h, drops, left)
         y.append(part)
-    return torch.cat(y, dim=1), h
+    return torch.cat(y, dim=1), _numbers(h).to(a.dtype, copy=True)
 
 
 def ssm_backward(
@@ -223,26 +273,27 @@ def ssm_backward(
     gh_last: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of `ssm` for a, b, c, u and h0; every slab runs again from the state before it."""
-    parameters = [x.detach().requires_grad_() for x in (a, b, c)]
+    parameters = [_parts(x).detach().requires_grad_() for x in (a, b, c)]
     with torch.enable_grad():
         coefficients = _coefficients(*parameters)
     leaves = [x.detach().requires_grad_() for x in coefficients]
     total = [torch.zeros_like(x) for x in leaves]
     slabs = _slabs(a, u, resets, lengths)
-    h = a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0
+    h = _wide(_parts(a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0))
     states = []
-    for when, reset, left in slabs:
+    for when, drops, left in slabs:
         states.append(h)
-        _, h = _slab(coefficients, u[:, when], h, reset, left)
-    gu, g = [u[:, :0]], gh_last.clone()
-    for (when, reset, left), state in zip(reversed(slabs), reversed(states), strict=True):
+        _, h = _slab(coefficients, u[:, when], h, drops, left)
+    gu, g = [u[:, :0]], _wide(_parts(gh_last))
+    for (when, drops, left), state in zip(reversed(slabs), reversed(states), strict=True):
         inputs = [*leaves, u[:, when].detach().requires_grad_(), state.detach().requires_grad_()]
         with torch.enable_grad():
-            outputs = _slab(_Coefficients(*inputs[:4]), inputs[4], inputs[5], reset, left)
+            outputs = _slab(_Coefficients(*inputs[:4]), inputs[4], inputs[5], drops, left)
         *grads, gu_slab, g = torch.autograd.grad(
             outputs, inputs, (gy[:, when], g), materialize_grads=True
         )
         total = [x + grad for x, grad in zip(total, grads, strict=True)]
         gu.insert(1, gu_slab)
     ga, gb, gc = torch.autograd.grad(coefficients, parameters, total)
-    return ga, gb, gc, torch.cat(gu, dim=1), g
+    gh0 = _numbers(g).to(a.dtype, copy=True)
+    return _numbers(ga), _numbers(gb), _numbers(gc), torch.cat(gu, dim=1), gh0

@@ -1,0 +1,129 @@
+"""Choosing a backend, saying which one it is, and threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+
+from kernels.kernel_cases import BACKENDS, Problem, every_backend, run
+from resolvent.kernels import backend as choice
+from resolvent.kernels import diagonal_scan, diagonal_ssm, status, using
+from resolvent.kernels.diagonal_ops import BLOCK
+
+native_only = pytest.mark.skipif(BACKENDS == ["torch"], reason="no native kernels were built")
+
+
+def test_status_names_every_op_its_backend_and_why():
+    for name in BACKENDS:
+        with using(name):
+            found = status()
+        assert [x.op for x in found] == list(choice.OPS)
+        assert {x.backend for x in found} == {name}
+        assert all(f"RESOLVENT_KERNELS={name}" in x.reason for x in found)
+    with using("auto"):
+        assert {x.backend for x in status()} == {BACKENDS[0]}
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+CALL = """
+import torch
+from resolvent import kernels
+for _ in range(2):
+    kernels.diagonal_scan(torch.rand(2), torch.rand(1, 3, 2))
+print(kernels.status()[0].backend)
+"""
+
+
+@every_backend
+def test_the_environment_forces_a_backend(backend):
+    assert python(CALL, RESOLVENT_KERNELS=backend).stdout.split() == [backend]
+
+
+def test_an_unavailable_backend_is_an_error_that_names_the_available():
+    result = python(CALL, RESOLVENT_KERNELS="sse9")
+    assert result.returncode != 0
+    assert f"expected one of auto, torch{''.join(', ' + x for x in BACKENDS[:-1])}" in result.stderr
+
+
+def test_without_native_kernels_one_warning_says_why(monkeypatch):
+    monkeypatch.setattr(choice, "available", dict)
+    monkeypatch.setattr(choice, "_build_record", lambda: {"reason": "no compiler was found"})
+    monkeypatch.setattr(choice, "_current", None)
+    monkeypatch.setattr(choice, "_warned", False)
+    monkeypatch.delenv("RESOLVENT_KERNELS", raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert all(x.backend == "torch" and "no compiler was found" in x.reason for x in status())
+        assert not caught
+        for _ in range(2):
+            diagonal_scan(torch.rand(2), torch.rand(1, 3, 2))
+    assert len(caught) == 1
+    assert "no compiler was found" in str(caught[0].message)
+    assert "resolvent doctor" in str(caught[0].message)
+
+
+@native_only
+def test_native_kernels_keep_states_where_they_are_looked_for():
+    for module in choice.available().values():
+        assert module.block == BLOCK
+
+
+@native_only
+def test_one_thread_pool_with_torch():
+    code = CALL + "print(sum('libgomp' in x and 'r-x' in x for x in open('/proc/self/maps')))"
+    if sys.platform == "linux":
+        assert python(code).stdout.split()[1] == "1"
+
+
+THREADS = """
+import os, torch
+from resolvent import kernels
+torch.set_num_threads({torch_threads})
+a = torch.rand(64, 32)
+before = len(os.listdir("/proc/self/task"))
+for _ in range(3):
+    kernels.diagonal_ssm(a, a, a, torch.rand(4, 512, 64))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@native_only
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_threads_obey_torch():
+    new = [int(python(THREADS.format(torch_threads=n)).stdout) for n in (1, 3)]
+    assert new == [0, 2]
+
+
+@every_backend
+def test_results_do_not_depend_on_threads_or_on_chance(backend):
+    torch.manual_seed(1)
+    a = torch.polar(torch.rand(40, 3), 3 * torch.rand(40, 3))
+    tensors = (a, torch.randn_like(a), torch.randn_like(a), torch.randn(5, 150, 40), None)
+    problem = Problem(tensors, None, None)
+    results = []
+    before = torch.get_num_threads()
+    try:
+        # the order of torch's own sums may follow its threads
+        for threads in (2, 2) if backend == "torch" else (1, 2, 2, 5):
+            torch.set_num_threads(threads)
+            with using(backend):
+                results.append(run(diagonal_ssm, problem))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(x, y) for x, y in zip(results[0], other, strict=True))

@@ -1,0 +1,141 @@
+"""Values and gradients of the diagonal kernels, on every backend, against their definition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+from kernels.kernel_cases import (
+    Problem,
+    decays,
+    every_backend,
+    largest_difference,
+    normal,
+    run,
+    scan_problems,
+    ssm_problems,
+)
+from resolvent.kernels import diagonal_scan, diagonal_ssm, using
+from resolvent.kernels.diagonal import scan_reference, ssm_reference
+
+# float64 sums of a few hundred products, taken in another order
+ACCURACY = 1e-10
+
+
+@every_backend
+@settings(max_examples=40)
+@given(problem=ssm_problems())
+def test_ssm_is_its_definition(backend, problem):
+    with using(backend):
+        assert (
+            largest_difference(run(diagonal_ssm, problem), run(ssm_reference, problem)) < ACCURACY
+        )
+
+
+@every_backend
+@settings(max_examples=40)
+@given(problem=scan_problems())
+def test_scan_is_its_definition(backend, problem):
+    with using(backend):
+        fast = run(diagonal_scan, problem)
+    assert largest_difference(fast, run(scan_reference, problem)) < ACCURACY
+
+
+@every_backend
+def test_long_rows_cross_blocks_with_resets_and_lengths(backend):
+    torch.manual_seed(3)
+    m, n, length = 5, 6, 700
+    resets = torch.rand(3, length) < 0.01
+    tensors = (
+        0.99 * decays(m, n, is_complex=True),
+        normal(m, n, is_complex=True),
+        normal(m, n, is_complex=True),
+        normal(3, length, m, is_complex=False),
+        normal(3, m, n, is_complex=True),
+    )
+    problem = Problem(tensors, resets, torch.tensor([700, 512, 333]))
+    with using(backend):
+        fast = run(diagonal_ssm, problem)
+    assert largest_difference(fast, run(ssm_reference, problem)) < ACCURACY
+
+
+@every_backend
+def test_only_one_output_has_a_gradient(backend):
+    a, b, c = (normal(3, 4, is_complex=True) / 3 for _ in range(3))
+    u = normal(2, 70, 3, is_complex=False)
+    for which in (0, 1):
+        leaves = [x.clone().requires_grad_() for x in (a, b, c, u)]
+        grads = []
+        for op in (diagonal_ssm, ssm_reference):
+            with using(backend):
+                out = op(*leaves)[which]
+                loss = out.real.sum() if out.is_complex() else out.sum()
+                grads.append(
+                    torch.autograd.grad(loss, leaves, materialize_grads=True, allow_unused=True)
+                )
+        assert largest_difference(*grads) < ACCURACY
+    x = u.clone().requires_grad_()
+    with using(backend):
+        (gx,) = torch.autograd.grad(diagonal_scan(u[0, 0] / 3, x)[1].sum(), x)
+    (expected,) = torch.autograd.grad(scan_reference(u[0, 0] / 3, x)[1].sum(), x)
+    assert largest_difference([gx], [expected]) < ACCURACY
+
+
+@every_backend
+def test_lazy_conjugates_count_as_their_values(backend):
+    tensors = [x.conj() for x in (normal(3, 4, is_complex=True) / 3 for _ in range(3))]
+    u = normal(2, 9, 3, is_complex=True).conj().imag  # a lazy negative
+    with using(backend):
+        lazy = diagonal_ssm(*tensors, u)
+        resolved = diagonal_ssm(*(x.resolve_conj() for x in tensors), u.resolve_neg())
+    assert all(x.is_conj() for x in tensors) and u.is_neg()
+    assert largest_difference(list(lazy), list(resolved)) == 0
+
+
+@every_backend
+def test_dtypes_are_promoted(backend):
+    u = torch.randn(2, 20, 3)
+    a = torch.rand(3, 2)
+    with using(backend):
+        for dtype in (torch.bfloat16, torch.float16):
+            y, h = diagonal_ssm(a, a, a, u.to(dtype))
+            assert (y.dtype, h.dtype) == (torch.float32, torch.float32)
+            assert torch.equal(y, diagonal_ssm(a, a, a, u.to(dtype).float())[0])
+        y, h = diagonal_ssm(a, a.to(torch.complex64), a, u)
+        assert (y.dtype, h.dtype) == (torch.float32, torch.complex64)
+        y, h = diagonal_ssm(a, a, a, u.double())
+        assert (y.dtype, h.dtype) == (torch.float64, torch.float64)
+        h, _ = diagonal_scan(a[0].to(torch.complex64), u[..., :2])
+        assert h.dtype == torch.complex64
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"u": torch.zeros(2, 3)}, r"u has shape \(2, 3\)"),
+        ({"u": torch.zeros(2, 3, 4, dtype=torch.complex64)}, "real"),
+        ({"a": torch.zeros(3, 2)}, r"m = 4"),
+        ({"b": torch.zeros(4, 3)}, "b has shape"),
+        ({"c": torch.zeros(4)}, "c has shape"),
+        ({"u": torch.zeros(2, 3, 4, dtype=torch.int64)}, "dtype torch.int64"),
+        ({"h0": torch.zeros(4, 2)}, "h0 has shape"),
+        ({"resets": torch.zeros(2, 3)}, "torch.bool"),
+        ({"lengths": torch.zeros(3, dtype=torch.int64)}, "lengths has shape"),
+        ({"lengths": torch.zeros(2)}, "torch.int64"),
+    ],
+)
+def test_misfits_are_named(change, message):
+    fits = {name: torch.zeros(4, 2) for name in "abc"} | {"u": torch.zeros(2, 3, 4)}
+    with pytest.raises(ValueError, match=message):
+        diagonal_ssm(**fits | change)
+
+
+def test_misfits_of_a_scan_are_named():
+    x = torch.zeros(2, 3, 4)
+    with pytest.raises(ValueError, match="x has shape"):
+        diagonal_scan(torch.zeros(4), x[0])
+    with pytest.raises(ValueError, match=r"broadcasts to x's \(2, 3, 4\)"):
+        diagonal_scan(torch.zeros(3), x)
+    with pytest.raises(ValueError, match="h0 has shape"):
+        diagonal_scan(torch.zeros(4), x, torch.zeros(4))
