@@ -31,16 +31,16 @@ def main() -> None:
         f"{resolvent.__version__} on {date.today()}: {machine}.",
         "",
     ]
-    for paper in ALL:
-        for claim in paper.claims:
-            lines += [f"### {paper.name}: {claim.name}", "", f"{claim.statement}.", ""]
-            lines += ["| quantity | published | measured | holds |", "|---|---|---|---|"]
-            for row in claim.run(range(args.seeds)):
-                holds = {True: "yes", False: "**no**", None: ""}[row.holds]
-                cells = (row.quantity, row.published, row.measured, holds)
-                lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-            lines.append("")
-            write_atomic(PAGE, "\n".join(lines))
+    claims = [(paper, claim) for paper in ALL for claim in paper.claims]
+    for paper, claim in sorted(claims, key=lambda pair: pair[1].seconds):
+        lines += [f"### {paper.name}: {claim.name}", "", f"{claim.statement}.", ""]
+        lines += ["| quantity | published | measured | holds |", "|---|---|---|---|"]
+        for row in claim.run(range(args.seeds)):
+            holds = {True: "yes", False: "**no**", None: ""}[row.holds]
+            cells = (row.quantity, row.published, row.measured, holds)
+            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        lines.append("")
+        write_atomic(PAGE, "\n".join(lines))
 
 
 if __name__ == "__main__":
