@@ -166,11 +166,11 @@ def _before_chunks(
         u = u * (epoch == epoch[..., -1:])[..., None]
     pushed = torch.einsum("kmnp,bckm->bcmnp", coefficients.V.flip(0), u)
     states = [h]
-    for chunk in range(u.shape[1] - 1):
+    for chunk, inputs in enumerate(pushed[:, :-1].unbind(1)):
         h = _times(coefficients.power[-1], h)
         if epoch is not None:
             h = h * (epoch[:, chunk, -1] == 0)[:, None, None, None]
-        h = h + pushed[:, chunk]
+        h = h + inputs
         states.append(h)
     return torch.stack(states, dim=1)
 
