@@ -71,14 +71,14 @@ def _examples(series: SeriesSet) -> Figure:
     columns = min(4, len(picks))
     rows = -(-len(picks) // columns)
     figure = Figure(figsize=(9.0, 1.5 * rows + 0.3), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax, (title, indices) in zip(axes, picks, strict=False):
         for i in indices:
             ax.plot(series.X[i][:, 0], linewidth=0.8, linestyle="-", color=BLUE, alpha=0.55)
         ax.set_title(title, fontsize=8)
         ax.set_yticks([])
         ax.margins(x=0)
-    for ax in list(axes)[len(picks) :]:
+    for ax in axes[len(picks) :]:
         ax.set_axis_off()
     return figure
 
