@@ -128,7 +128,7 @@ class _Sequence(BaseEstimator):
         estimator = cls(**{name: getattr(run.choices, name) for name in names})
         estimator.random_state = run.choices.seed
         estimator.run_ = run
-        estimator.n_features_in_ = run.preprocess.n_inputs
+        estimator.n_features_in_ = run.inputs.n_inputs
         estimator._adopt(run)
         return estimator
 
@@ -190,7 +190,7 @@ class SequenceClassifier(ClassifierMixin, _Sequence):
     Attributes:
         classes_: Labels (classes,), sorted.
         n_features_in_: Channels.
-        run_: The fitted `resolvent.workflow.Run`: model, preprocessing, target.
+        run_: The fitted `resolvent.workflow.Run`: model, inputs, target.
         history_: One dictionary a validation.
         n_epochs_: Epochs trained.
 
@@ -254,7 +254,7 @@ class SequenceRegressor(RegressorMixin, _Sequence):
 
     Attributes:
         n_features_in_: Channels.
-        run_: The fitted `resolvent.workflow.Run`: model, preprocessing, target.
+        run_: The fitted `resolvent.workflow.Run`: model, inputs, target.
         history_: One dictionary a validation.
         n_epochs_: Epochs trained.
     """

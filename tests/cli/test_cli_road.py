@@ -36,7 +36,7 @@ def test_a_run_is_whole(place):
     expected = {"config.json", "metrics.jsonl", "model.safetensors", "scores.json", "report.html"}
     assert expected <= names
     config = json.loads((place / "run" / "config.json").read_text())
-    assert {"choices", "data", "preprocess", "target", "model", "train"} <= set(config)
+    assert {"choices", "data", "inputs", "target", "model", "train"} <= set(config)
     assert config["data"]["channels"] == ["level", "pace"] and config["data"]["held_out"] > 0
     history = [json.loads(x) for x in (place / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len(history) == 6 and all("valid_accuracy" in row for row in history)

@@ -2,6 +2,7 @@
 
 from resolvent.choices import MODELS, Choices
 from resolvent.workflow.fitting import FILES, Fitted, finish, fit
+from resolvent.workflow.inputs import Inputs
 from resolvent.workflow.run import Evaluation, Run, load_run, read_config, read_scores
 from resolvent.workflow.streaming import Prediction, RunStream, StreamState
 from resolvent.workflow.target import Classes, Target, Values, make_target, with_task
@@ -13,6 +14,7 @@ __all__ = [
     "Classes",
     "Evaluation",
     "Fitted",
+    "Inputs",
     "Prediction",
     "Run",
     "RunStream",

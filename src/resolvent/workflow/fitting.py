@@ -15,11 +15,12 @@ import numpy as np
 from resolvent import train as training
 from resolvent.atomic import write_atomic
 from resolvent.choices import Choices
-from resolvent.data import DataError, Preprocess, SeriesSet, split
+from resolvent.data import DataError, SeriesSet, split
 from resolvent.data.errors import show
 from resolvent.model import build_model
 from resolvent.train import FitResult
 from resolvent.workflow.defaults import model_config, train_config, validation_share
+from resolvent.workflow.inputs import Inputs
 from resolvent.workflow.run import BATCH, CONFIG, SCORES, Evaluation, Run, batches, read_config
 from resolvent.workflow.target import make_target
 
@@ -83,13 +84,13 @@ def fit(
     """
     learned, held_out = _hold_out(series, choices, scored=test is not None)
     target = make_target(learned)
-    preprocess = Preprocess.fit(learned)
+    inputs = Inputs.fit(learned)
     with training.deterministic():
         training.seed_all(choices.seed)
-        model = build_model(model_config(choices, learned), preprocess.n_outputs, target.n_outputs)
+        model = build_model(model_config(choices, learned), inputs.n_outputs, target.n_outputs)
     facts = _facts(series, held_out, test)
     facts |= {"source": source or series.name, "reading": dict(reading or {})}
-    run = Run(model, preprocess, target, choices, facts, folder)
+    run = Run(model, inputs, target, choices, facts, folder)
     config = train_config(choices, len(learned), held_out is not None)
     for part in (held_out, test):
         if part is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from resolvent import __version__
 from resolvent.choices import Choices
-from resolvent.data import DataError, Preprocess, SeriesDataset, SeriesSet, make_loader
+from resolvent.data import DataError, SeriesDataset, SeriesSet, make_loader
 from resolvent.model import SequenceModel, describe, load_model, save_model
 from resolvent.train import Source, predict, update_config
+from resolvent.workflow.inputs import Inputs
 from resolvent.workflow.streaming import RunStream
 from resolvent.workflow.target import Target, target_from_dict, with_task
 
@@ -42,11 +43,11 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A model, its preprocessing and its target.
+    """A model, its inputs and its target.
 
     Attributes:
         model: In evaluation mode, on the CPU.
-        preprocess: Fitted on the training part.
+        inputs: What the model sees of raw series; fitted on the part that was learned from.
         target: Classes or numbers.
         choices: What the user chose.
         data: Facts about the data it was trained on, as in config.json.
@@ -54,7 +55,7 @@ class Run:
     """
 
     model: SequenceModel
-    preprocess: Preprocess
+    inputs: Inputs
     target: Target
     choices: Choices
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +67,8 @@ class Run:
         Raises:
             DataError: A label was not seen in training.
         """
-        return SeriesDataset(series, self.preprocess, self.target.encoding)
+        seen = replace(series, X=[self.inputs.apply(x) for x in series.X], channel_names=())
+        return SeriesDataset(seen, encoding=self.target.encoding)
 
     def output(self, series: SeriesSet) -> Tensor:
         """Raw outputs (n, n_outputs) of the model for every series, in order.
@@ -103,7 +105,7 @@ class Run:
         Raises:
             TypeError: The model is bidirectional.
         """
-        return RunStream(self.model, self.preprocess, self.target)
+        return RunStream(self.model, self.inputs, self.target)
 
     def check(self, series: SeriesSet) -> None:
         """Refuse series that cannot be those of this run.
@@ -111,10 +113,10 @@ class Run:
         Raises:
             DataError: The number of channels differs.
         """
-        if series.n_channels != self.preprocess.n_inputs:
+        if series.n_channels != self.inputs.n_inputs:
             raise DataError(
                 f"{series.name}: found {series.n_channels} channels; expected "
-                f"{self.preprocess.n_inputs} as in training, in the same order"
+                f"{self.inputs.n_inputs} as in training, in the same order"
             )
 
     def check_labels(self, series: SeriesSet) -> None:
@@ -135,7 +137,7 @@ class Run:
             "resolvent": __version__,
             "choices": asdict(self.choices),
             "data": dict(self.data),
-            "preprocess": self.preprocess.to_dict(),
+            "inputs": self.inputs.to_dict(),
             "target": self.target.to_dict(),
             "model": describe(self.model),
         }
@@ -160,7 +162,7 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     config = read_config(folder)
     try:
-        preprocess = Preprocess.from_dict(config["preprocess"])
+        inputs = Inputs.from_dict(config["inputs"])
         target = target_from_dict(config["target"])
         choices = Choices(**config["choices"])
         data = dict(config["data"])
@@ -176,7 +178,7 @@ def load_run(folder: str | Path) -> Run:
             f"{folder}: found no usable weights ({error}); wait for the first validation of the "
             "run, or train it again"
         ) from error
-    return Run(model, preprocess, target, choices, data, folder)
+    return Run(model, inputs, target, choices, data, folder)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resolvent.data import Preprocess
 from resolvent.layers import load_state, save_state
 from resolvent.model import SequenceModel, Stream
+from resolvent.workflow.inputs import Inputs
 from resolvent.workflow.target import Target
 
 
@@ -31,11 +31,11 @@ class StreamState(NamedTuple):
     """All that a stream remembers.
 
     Attributes:
-        filled: (1, channels), what fills gaps.
+        inputs: (1, 2, channels), the memory of `Inputs`.
         model: The model's own state.
     """
 
-    filled: Tensor
+    inputs: Tensor
     model: Any
 
 
@@ -44,7 +44,7 @@ class RunStream:
 
     Args:
         model: A causal model.
-        preprocess: As fitted in training.
+        inputs: As fitted in training.
         target: Classes or numbers.
 
     Attributes:
@@ -54,9 +54,9 @@ class RunStream:
         TypeError: The model is bidirectional.
     """
 
-    def __init__(self, model: SequenceModel, preprocess: Preprocess, target: Target):
+    def __init__(self, model: SequenceModel, inputs: Inputs, target: Target):
         self._stream = Stream(model)
-        self._preprocess, self._target = preprocess, target
+        self._inputs, self._target = inputs, target
         self.state = self._start()
 
     def reset(self) -> None:
@@ -77,9 +77,9 @@ class RunStream:
             DataError: The number of channels is not that of the training set.
         """
         values = np.asarray(row, dtype=np.float32).reshape(-1)
-        x, filled = self._preprocess.step(values, self.state.filled[0].numpy())
+        x, memory = self._inputs.step(values, self.state.inputs[0].numpy())
         output, model = self._stream(torch.from_numpy(x)[None], self.state.model)
-        self.state = StreamState(torch.from_numpy(filled)[None], model)
+        self.state = StreamState(torch.from_numpy(memory)[None], model)
         probabilities = self._target.probabilities(output)
         return Prediction(
             self._target.decode(output)[0], None if probabilities is None else probabilities[0]
@@ -98,5 +98,5 @@ class RunStream:
         self.state = load_state(path, self._start())
 
     def _start(self) -> StreamState:
-        filled = torch.from_numpy(self._preprocess.start())[None]
-        return StreamState(filled, self._stream.initial_state(1))
+        inputs = torch.from_numpy(self._inputs.start())[None]
+        return StreamState(inputs, self._stream.initial_state(1))
