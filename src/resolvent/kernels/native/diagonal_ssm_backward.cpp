@@ -140,17 +140,17 @@ class Pass {
 
     for (Index from = last; from >= 0; from -= kBlock) {
       count_ = split(array_.rows, row, size_.l, from, std::min(from + kBlock, stop), runs_);
-      const Real* checkpoint = array_.checkpoints + (row * blocks + from / kBlock - 1) * numbers;
+      const Index checkpoint = (row * blocks + from / kBlock - 1) * numbers;
       within_chunks(u.block(from), gy.block(from), gu.block(from));
       for (Index k = 0; k < tile_.modes; ++k) {
         const Index begin = k * kBlock / tile_.modes, end = (k + 1) * kBlock / tile_.modes;
         u.read(from - kBlock, begin, end);
         gy.read(from - kBlock, begin, end);
         gu.write(from + kBlock, begin, end);
-        if (from > kBlock) tile_.prefetch(checkpoint - numbers, k);
+        if (from > kBlock) tile_.prefetch(array_.checkpoints + checkpoint - numbers, k);
         H before{};
         if (from > 0)
-          before = tile_.recall(checkpoint, k);
+          before = tile_.recall(array_.checkpoints + checkpoint, k);
         else if (array_.h0)
           before = turned(array_.h0 + state, k);
         mode(k, before, u.block(from), gy.block(from), gu.block(from));

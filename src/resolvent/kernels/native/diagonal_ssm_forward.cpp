@@ -60,12 +60,12 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
         convolve<kChunk>(table.K, u, y, run->start, run->rest);
         convolve<1>(table.K, u, y, run->rest, run->stop);
       }
-      Real* checkpoint = array.checkpoints + (row * blocks + from / kBlock - 1) * numbers;
+      const Index checkpoint = (row * blocks + from / kBlock - 1) * numbers;
       for (Index k = 0; k < tile.modes; ++k) {
         const Index first = k * kBlock / tile.modes, last = (k + 1) * kBlock / tile.modes;
         inputs.read(from + kBlock, first, last);
         outputs.write(from - kBlock, first, last);
-        if (array.checkpoints && from > 0) tile.keep(checkpoint, k, s[k]);
+        if (array.checkpoints && from > 0) tile.keep(array.checkpoints + checkpoint, k, s[k]);
         H state = s[k];
         for (const Run* run = runs; run < runs + count; ++run) {
           if (run->fresh) state = H{};
