@@ -67,17 +67,27 @@ class Continuous:
         """A step size for every step: dt (b, l, m, 1) or (b, l, m, n)."""
         return Varying(Sampled(self, rule, dt), self.C, self.D, self.mimo)
 
+    def select(self, rule: Rule, dt: Tensor) -> Varying:
+        """A step size, an input map and an output map for every step (Gu & Dao 2023, Mamba).
+
+        B and C are (b, l, m or 1, n), 1 where all heads share them, and dt is (b, l, m, 1).
+        """
+        transition = Sampled(self, rule, dt, selective=True)
+        return Varying(transition, self.C, self.D, self.mimo, varying_output=True)
+
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
     """A discrete pair (A, B) that remembers where it comes from and is computed on demand.
 
-    An execution that can fuse the discretisation reads ``continuous``, ``rule`` and ``dt``.
+    An execution that can fuse the discretisation reads ``continuous``, ``rule`` and ``dt``. If
+    ``selective``, the continuous B leads with axes (b, l) as dt does.
     """
 
     continuous: Continuous
     rule: Rule
     dt: Tensor
+    selective: bool = False
 
     @_once
     def pair(self) -> tuple[Structure, Tensor]:
@@ -87,8 +97,11 @@ class Sampled:
         return A, B if self.continuous.mimo else B[..., 0]
 
     def map(self, f: Callable[[Tensor], Tensor]) -> Sampled:
-        """The steps picked by ``f``, which acts on the (b, l) axes of dt."""
-        return replace(self, dt=f(self.dt))
+        """The steps picked by ``f``, which acts on the (b, l) axes of what varies."""
+        continuous = self.continuous
+        if self.selective:
+            continuous = replace(continuous, B=f(continuous.B))
+        return replace(self, continuous=continuous, dt=f(self.dt))
 
 
 @dataclass(frozen=True, eq=False)
