@@ -3,20 +3,9 @@
 // b batch, l length, m feature, n mode.
 #pragma once
 
-#include "vector.hpp"
+#include "rows.hpp"
 
 namespace resolvent {
-
-// What may interrupt the recurrence of a row.
-struct Rows {
-  const bool* resets;    // (b, l): the state is dropped before this step
-  const Index* lengths;  // (b,): steps from here on are padding
-
-  Index stop(Index row, Index length) const {
-    if (!lengths) return length;
-    return lengths[row] < 0 ? 0 : lengths[row] < length ? lengths[row] : length;
-  }
-};
 
 struct ScanSize {
   Index b, l, n;
@@ -69,9 +58,6 @@ template <class Real, bool is_complex>
 void diagonal_ssm_short(const SsmSize&, const SsmForward<Real>&);
 template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
-
-// Steps between two states that diagonal_ssm_forward keeps for the backward pass.
-inline constexpr Index kBlock = 64;
 
 // Up to so many steps, diagonal_ssm_short is faster and diagonal_ssm_forward calls it.
 inline constexpr Index kShort = 16;
