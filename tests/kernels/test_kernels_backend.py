@@ -13,7 +13,7 @@ import torch
 from kernels.kernel_cases import BACKENDS, Problem, every_backend, run
 from resolvent.kernels import backend as choice
 from resolvent.kernels import diagonal_scan, diagonal_ssm, status, using
-from resolvent.kernels.diagonal_ops import BLOCK
+from resolvent.kernels.registry import BLOCK
 
 native_only = pytest.mark.skipif(BACKENDS == ["torch"], reason="no native kernels were built")
 

@@ -9,15 +9,8 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import diagonal_ops
-
-_PRECISION = {  # of the states that a dtype enters: their real and complex dtypes
-    torch.float16: (torch.float32, torch.complex64),
-    torch.bfloat16: (torch.float32, torch.complex64),
-    torch.float32: (torch.float32, torch.complex64),
-    torch.complex64: (torch.float32, torch.complex64),
-    torch.float64: (torch.float64, torch.complex128),
-    torch.complex128: (torch.float64, torch.complex128),
-}
+from resolvent.kernels.arguments import cast, check_rows, common_dtypes
+from resolvent.kernels.registry import differentiated
 
 
 def scan_reference(
@@ -84,19 +77,17 @@ def diagonal_scan(
     Raises:
         ValueError: A shape or dtype does not fit.
     """
-    _, dtype = _common_dtypes(a, x, h0)
+    _, dtype = common_dtypes(a, x, h0)
     if x.dim() != 3:
         raise ValueError(f"x has shape {tuple(x.shape)}: expected (b, l, n); add the missing axes.")
     batch, length, n = x.shape
     if a.dim() != 1 or a.shape[0] != n:
         _check_broadcast(a, x)
         a = a[(None,) * (3 - a.dim())].expand(-1, -1, n)
-    _check_rows((batch, length), h0, (batch, n), resets, lengths)
-    a, x = _cast(a, dtype), _cast(x, dtype)
-    h0 = None if h0 is None else _cast(h0, dtype)
-    if _differentiated(a, x, h0) and not torch.compiler.is_compiling():
-        return diagonal_ops.Scan.apply(a, x, h0, resets, lengths)
-    return torch.ops.resolvent.diagonal_scan(a, x, h0, resets, lengths)
+    check_rows((batch, length), h0, (batch, n), resets, lengths)
+    a, x = cast(a, dtype), cast(x, dtype)
+    h0 = None if h0 is None else cast(h0, dtype)
+    return diagonal_ops.scan(a, x, h0, resets, lengths)
 
 
 def diagonal_ssm(
@@ -134,7 +125,7 @@ def diagonal_ssm(
     Raises:
         ValueError: A shape or dtype does not fit, or u is complex.
     """
-    real, dtype = _common_dtypes(a, b, c, u, h0)
+    real, dtype = common_dtypes(a, b, c, u, h0)
     if u.dim() != 3 or u.is_complex():
         shape = tuple(u.shape)
         raise ValueError(f"u has shape {shape}, dtype {u.dtype}: expected (b, l, m), real.")
@@ -145,36 +136,12 @@ def diagonal_ssm(
         if value.shape != a.shape:
             shape = tuple(value.shape)
             raise ValueError(f"{name} has shape {shape}: expected a's {tuple(a.shape)}; expand it.")
-    _check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
-    a, b, c, u = _cast(a, dtype), _cast(b, dtype), _cast(c, dtype), _cast(u, real)
-    h0 = None if h0 is None else _cast(h0, dtype)
-    keep = _differentiated(a, b, c, u, h0)
-    if keep and not torch.compiler.is_compiling():
-        return diagonal_ops.Ssm.apply(a, b, c, u, h0, resets, lengths, keep)[:2]
-    keep = keep and not torch.compiler.is_exporting()  # an exported program is there to be run
-    return torch.ops.resolvent.diagonal_ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
-
-
-def _differentiated(*tensors: Tensor | None) -> bool:
-    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
-
-
-def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
-    return x if x.dtype == dtype else x.to(dtype)
-
-
-def _common_dtypes(*tensors: Tensor | None) -> tuple[torch.dtype, torch.dtype]:
-    """The dtypes of real numbers and of states that hold all of these tensors."""
-    double = is_complex = False
-    for x in tensors:
-        if x is None:
-            continue
-        if x.dtype not in _PRECISION:
-            raise ValueError(f"a tensor has dtype {x.dtype}: expected one of {list(_PRECISION)}.")
-        double = double or _PRECISION[x.dtype][0] == torch.float64
-        is_complex = is_complex or x.is_complex()
-    real, complex_ = _PRECISION[torch.float64 if double else torch.float32]
-    return real, complex_ if is_complex else real
+    check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
+    a, b, c, u = cast(a, dtype), cast(b, dtype), cast(c, dtype), cast(u, real)
+    h0 = None if h0 is None else cast(h0, dtype)
+    # an exported program is there to be run
+    keep = differentiated(a, b, c, u, h0) and not torch.compiler.is_exporting()
+    return diagonal_ops.ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
 
 
 def _check_broadcast(a: Tensor, x: Tensor) -> None:
@@ -182,23 +149,3 @@ def _check_broadcast(a: Tensor, x: Tensor) -> None:
     if a.dim() > 3 or not all(i in (1, j) for i, j in pairs):
         shapes = f"{tuple(a.shape)}: expected (n,) or what broadcasts to x's {tuple(x.shape)}"
         raise ValueError(f"a has shape {shapes}, (b, l, n).")
-
-
-def _check_rows(
-    size: tuple[int, ...],
-    h0: Tensor | None,
-    state: tuple[int, ...],
-    resets: Tensor | None,
-    lengths: Tensor | None,
-) -> None:
-    if h0 is not None and h0.shape != state:
-        raise ValueError(
-            f"h0 has shape {tuple(h0.shape)}: expected {tuple(state)}, one state for each row."
-        )
-    if resets is not None and (resets.shape != size or resets.dtype != torch.bool):
-        given = f"shape {tuple(resets.shape)}, dtype {resets.dtype}"
-        raise ValueError(f"resets has {given}: expected (b, l) = {tuple(size)}, torch.bool.")
-    integers = (torch.int64, torch.int32)
-    if lengths is not None and (lengths.shape != size[:1] or lengths.dtype not in integers):
-        given = f"shape {tuple(lengths.shape)}, dtype {lengths.dtype}"
-        raise ValueError(f"lengths has {given}: expected (b,) = {tuple(size[:1])}, torch.int64.")

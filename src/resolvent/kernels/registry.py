@@ -1,0 +1,112 @@
+"""Registration of ops with `torch.library`, and what they hand to the native kernels.
+
+An op takes checked tensors. On CPUs it calls a native kernel with the tensors' addresses; without
+those, and on other devices, it runs PyTorch operations.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from resolvent.kernels.backend import native
+
+BLOCK = 64
+"""Steps between the states that are kept for a backward pass; as in the kernels."""
+
+
+def native_for(x: Tensor) -> ModuleType | None:
+    """The native kernels, if they can run on the device of x."""
+    return native() if x.device.type == "cpu" else None
+
+
+def addresses(*tensors: Tensor | None) -> list[int]:
+    """Where the tensors begin; 0 for one that is not given."""
+    return [0 if x is None else x.data_ptr() for x in tensors]
+
+
+def kind(x: Tensor) -> tuple[bool, bool, int]:
+    """What every native kernel is told first: double precision?, complex?, how many threads."""
+    return x.dtype in (torch.float64, torch.complex128), x.is_complex(), torch.get_num_threads()
+
+
+def contiguous(*tensors: Tensor | None) -> list[Any]:
+    """The tensors as the kernels want them."""
+    return [x if x is None else x.contiguous() for x in tensors]
+
+
+def row_marks(resets: Tensor | None, lengths: Tensor | None) -> list[Any]:
+    """What interrupts rows, as the kernels want it."""
+    return contiguous(resets, lengths if lengths is None else lengths.long())
+
+
+def like(x: Tensor) -> Tensor:
+    """An empty contiguous tensor shaped as x."""
+    return x.new_empty(x.shape)
+
+
+class Gradient(NamedTuple):
+    """How an op is differentiated: `backward(ctx, *grads)` after `save(ctx, inputs, output)`."""
+
+    backward: Callable[..., tuple[Tensor | None, ...]]
+    save: Callable[[Any, tuple[Any, ...], Any], None]
+
+
+_library = torch.library.Library("resolvent", "DEF")
+
+
+def register(
+    schema: str,
+    real: Callable[..., Any],
+    fake: Callable[..., Any],
+    gradient: Gradient | None = None,
+) -> Callable[..., Any]:
+    """Register an op of the namespace `resolvent`.
+
+    Args:
+        schema: its name, arguments and results, as `torch.library` reads them.
+        real: what it does, for all devices.
+        fake: what its results look like, for tracing.
+        gradient: how it is differentiated. Default: it is not.
+
+    Returns:
+        The op as a function, for eager mode and for tracing. The registered gradient is made for
+        tracing and would add some fifty microseconds to a training step; so eager calls take a
+        `torch.autograd.Function` if any argument has a gradient.
+    """
+    _library.define(schema)
+    name = schema.split("(")[0]
+    _library.impl(name, real, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"resolvent::{name}", fake, lib=_library)
+    op = getattr(torch.ops.resolvent, name)
+    if gradient is None:
+        return op
+    torch.library.register_autograd(
+        f"resolvent::{name}", gradient.backward, setup_context=gradient.save, lib=_library
+    )
+    eager = _function(op, gradient)
+
+    def call(*inputs: Any) -> Any:
+        traced = torch.compiler.is_compiling()
+        return op(*inputs) if traced or not differentiated(*inputs) else eager.apply(*inputs)
+
+    return call
+
+
+def differentiated(*inputs: Any) -> bool:
+    """Whether gradients of any of these are wanted."""
+    return torch.is_grad_enabled() and any(
+        isinstance(x, Tensor) and x.requires_grad for x in inputs
+    )
+
+
+def _function(op: Callable[..., Any], gradient: Gradient) -> type[torch.autograd.Function]:
+    def forward(ctx: Any, *inputs: Any) -> Any:
+        output = op(*inputs)
+        gradient.save(ctx, inputs, output)
+        return output
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(gradient.backward)}
+    return type("Eager", (torch.autograd.Function,), members)
