@@ -19,6 +19,7 @@ from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illeg
 from resolvent.execute.recur import recur
 from resolvent.execute.scan import scan
 from resolvent.execute.step import loop, step
+from resolvent.kernels import short_convolution
 from resolvent.system import Discrete
 from resolvent.topology.padding import real_steps, zero_padding
 
@@ -79,4 +80,13 @@ def run(
     return zero_padding(y, real), h
 
 
-__all__ = ["EXECUTIONS", "check_name", "choose", "loop", "run", "step", "why_illegal"]
+__all__ = [
+    "EXECUTIONS",
+    "check_name",
+    "choose",
+    "loop",
+    "run",
+    "short_convolution",
+    "step",
+    "why_illegal",
+]

@@ -6,6 +6,7 @@ choice (see `resolvent.kernels.backend`).
 """
 
 from resolvent.kernels.backend import OpStatus, status, using
+from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
 
-__all__ = ["OpStatus", "diagonal_scan", "diagonal_ssm", "status", "using"]
+__all__ = ["OpStatus", "diagonal_scan", "diagonal_ssm", "short_convolution", "status", "using"]
