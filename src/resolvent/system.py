@@ -31,9 +31,10 @@ from resolvent.structure import Dense, Structure, functional_to_real, to_real
 
 
 class _once:
-    """A property computed at its first use.
+    """A property computed at its first use, with and without gradients apart.
 
-    As functools.cached_property without the lock of Python 3.11, which torch.compile cannot enter.
+    As functools.cached_property without the lock of Python 3.11, which torch.compile cannot enter;
+    and a value computed under no_grad, which has lost its graph, is not used where gradients are on.
     """
 
     def __init__(self, compute: Callable[[Any], Any]):
@@ -41,12 +42,14 @@ class _once:
         self.__doc__ = compute.__doc__
 
     def __get__(self, owner: Any, kind: type) -> Any:
-        """Compute, and store under the same name, where the next access finds it first."""
+        """What was stored under the current mode, or the result of computing it now."""
         if owner is None:  # asked of the class
             return self
-        value = self.compute(owner)
-        object.__setattr__(owner, self.compute.__name__, value)
-        return value
+        kept = "_with_grad" if torch.is_grad_enabled() else "_without_grad"
+        name = self.compute.__name__ + kept
+        if name not in owner.__dict__:
+            object.__setattr__(owner, name, self.compute(owner))
+        return owner.__dict__[name]
 
 
 @dataclass(frozen=True, eq=False)

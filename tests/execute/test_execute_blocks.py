@@ -8,6 +8,7 @@ import torch
 from execute.systems import Shape, system
 from resolvent import discretize
 from resolvent.execute import run
+from resolvent.kernels import using
 from resolvent.execute.blocks import BUDGET, STEPS
 from resolvent.layers import S4, S4D
 from resolvent.topology.segments import Segments
@@ -56,16 +57,22 @@ def test_many_short_segments_beside_a_long_one_take_linear_memory():
     torch.testing.assert_close(y[:, tail:], alone)
 
 
-@pytest.mark.parametrize("execution", ["loop", "recur", "convolve", "chunk"])
-def test_a_reset_forgets_even_what_is_not_finite(execution):
-    shape = Shape(b=2, length=9, m=2, n=3)
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+@pytest.mark.parametrize("execution", ["loop", "recur", "convolve", "chunk", "scan"])
+def test_a_reset_forgets_even_what_is_not_finite(execution, backend):
+    shape = Shape(b=2, length=50, m=2, n=3)  # of more than one chunk, wherever there are chunks
     discrete = system("complex", "invariant", False, shape, 0)
-    u = torch.randn(2, 9, 2, 1, dtype=torch.float64)
-    h0 = torch.full((2, 2, 3, 1), torch.nan, dtype=torch.complex128)
-    resets = torch.zeros(2, 9, dtype=torch.bool)
-    resets[:, 0] = True
-    found = run(discrete, u, h0, resets=resets, execution=execution)
-    torch.testing.assert_close(found, run(discrete, u, execution="loop"), rtol=1e-10, atol=1e-10)
+    u = torch.randn(2, 50, 2, 1, dtype=torch.float64)
+    for reset in (0, 1, 7, 45):
+        h0 = torch.full((2, 2, 3, 1), torch.nan, dtype=torch.complex128)
+        poisoned = u.clone()
+        poisoned[:, :reset] = torch.nan
+        resets = torch.zeros(2, 50, dtype=torch.bool)
+        resets[:, reset] = True
+        with using(backend):
+            y, h = run(discrete, poisoned, h0, resets=resets, execution=execution)
+        expected = run(discrete, u[:, reset:], execution="loop")
+        torch.testing.assert_close((y[:, reset:], h), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_a_state_of_other_rows_is_refused():

@@ -20,12 +20,10 @@ def scan(
     """Parallel scan; arguments as in :func:`resolvent.execute.run`. Materialises every state."""
     b, length = u.shape[:2]
     x, A = system.inject(u), system.A
-    if not isinstance(system, Varying):  # one row serves all, as long as no resets tell them apart
+    if not isinstance(system, Varying):  # one row serves all
         A = A.map(lambda v: v.expand(1, length, *v.shape))
-    if resets is not None:
-        A = A.map(lambda v: torch.where(_like(resets, v), torch.zeros_like(v), v))
-    first = x[:, :1] + A.map(lambda v: v[:, :1]).apply(h0[:, None])
-    h = _scan(A, torch.cat([first, x[:, 1:]], 1))
+    first = x[:, :1] + _kept(resets, slice(0, 1), A.map(lambda v: v[:, :1]).apply(h0[:, None]))
+    h = _scan(A, torch.cat([first, x[:, 1:]], 1), resets)
     y = system.read(h, u)
     if lengths is None:
         return y, h[:, -1]
@@ -34,19 +32,27 @@ def scan(
     return y, last
 
 
-def _scan(A: Structure, x: Tensor) -> Tensor:
+def _scan(A: Structure, x: Tensor, resets: Tensor | None) -> Tensor:
     """Inclusive scan along axis 1: pairs are combined, scanned at half length, then spread."""
     length = x.shape[1]
     if length == 1:
         return x
-    even, odd = (A.map(lambda v, k=k: v[:, k::2][:, : length // 2]) for k in (0, 1))
-    pairs = odd.apply(x[:, : length - length % 2 : 2]) + x[:, 1::2]
-    at_odd = _scan(odd.compose(even), pairs)
-    inner = (length + 1) // 2 - 1
-    later = A.map(lambda v: v[:, 2::2]).apply(at_odd[:, :inner]) + x[:, 2::2]
-    at_even = torch.cat([x[:, :1], later], 1)
-    out = torch.stack([at_even[:, : at_odd.shape[1]], at_odd], 2).flatten(1, 2)
-    return out if length % 2 == 0 else torch.cat([out, at_even[:, -1:]], 1)
+    half = length // 2
+    first, second = (A.map(lambda v, k=k: v[:, k::2][:, :half]) for k in (0, 1))
+    pairs = _kept(resets, slice(1, None, 2), second.apply(x[:, : 2 * half : 2])) + x[:, 1::2]
+    in_pair = None if resets is None else resets[:, : 2 * half].unflatten(1, (half, 2)).any(2)
+    odd = _scan(second.compose(first), pairs, in_pair)
+    before = A.map(lambda v: v[:, 2::2]).apply(odd[:, : (length - 1) // 2])
+    even = torch.cat([x[:, :1], _kept(resets, slice(2, None, 2), before) + x[:, 2::2]], 1)
+    out = torch.stack([even[:, :half], odd], 2).flatten(1, 2)
+    return out if length % 2 == 0 else torch.cat([out, even[:, -1:]], 1)
+
+
+def _kept(resets: Tensor | None, steps: slice, past: Tensor) -> Tensor:
+    """The past as it reaches ``steps``: nothing, not even NaN, passes a reset."""
+    if resets is None:
+        return past
+    return torch.where(_like(resets[:, steps], past), torch.zeros_like(past), past)
 
 
 def _like(mask: Tensor, x: Tensor) -> Tensor:

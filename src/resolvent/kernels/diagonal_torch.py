@@ -29,30 +29,41 @@ def scan(
     if l == 0:
         return x.clone(), start.clone()
     a = a.expand(b, l, n)
-    if resets is not None:
-        a = torch.where(resets[..., None], 0, a)
     if lengths is not None:
         inside = (torch.arange(l, device=x.device) < lengths[:, None])[..., None]
         a, x = torch.where(inside, a, 1), torch.where(inside, x, 0)
+        resets = None if resets is None else resets & inside[..., 0]
     k = math.isqrt(l - 1) + 1
     chunks = (l + k - 1) // k
     pad = (0, 0, 0, chunks * k - l)
     a = torch.nn.functional.pad(a, pad, value=1).view(b, chunks, k, n)
     x = torch.nn.functional.pad(x, pad).view(b, chunks, k, n)
+    reset = since = None  # at a step; at it or before it in its chunk
+    if resets is not None:
+        reset = torch.nn.functional.pad(resets, (0, chunks * k - l)).view(b, chunks, k, 1)
+        since = reset.cumsum(2) > 0
 
     h, decay = [x[:, :, 0]], [a[:, :, 0]]
     for t in range(1, k):
-        h.append(torch.addcmul(x[:, :, t], a[:, :, t], h[-1]))
+        past = a[:, :, t] * h[-1]
+        h.append(x[:, :, t] + _unless(None if reset is None else reset[:, :, t], past))
         decay.append(decay[-1] * a[:, :, t])
     before = [start]
     for chunk in range(chunks):
-        before.append(torch.addcmul(h[-1][:, chunk], decay[-1][:, chunk], before[-1]))
+        past = decay[-1][:, chunk] * before[-1]
+        cut = None if since is None else since[:, chunk, -1]
+        before.append(h[-1][:, chunk] + _unless(cut, past))
     carried = torch.stack(before[:-1], dim=1)[:, :, None]
-    states = torch.stack(h, dim=2) + torch.stack(decay, dim=2) * carried
+    states = torch.stack(h, dim=2) + _unless(since, torch.stack(decay, dim=2) * carried)
     states = states.view(b, chunks * k, n)[:, :l]
     if lengths is not None:
         states = torch.where(inside, states, 0)
     return states.contiguous(), before[-1]
+
+
+def _unless(reset: Tensor | None, past: Tensor) -> Tensor:
+    """The past, and nothing of it, not even NaN, where there was a reset."""
+    return past if reset is None else torch.where(reset, 0, past)
 
 
 def scan_backward(
@@ -68,22 +79,22 @@ def scan_backward(
     b, l, n = h.shape
     if l == 0:
         return h.clone(), h.clone(), gh_last.clone()
-    decay = a.conj_physical().expand(b, l, n)
-    if resets is not None:
-        decay = torch.where(resets[..., None], 0, decay)
+    decay, cut = a.conj_physical().expand(b, l, n), None
     if lengths is not None:
         inside = (torch.arange(l, device=h.device) < lengths[:, None])[..., None]
         decay, gh = torch.where(inside, decay, 1), torch.where(inside, gh, 0)
+        resets = None if resets is None else resets & inside[..., 0]
+    if resets is not None:
+        cut = torch.nn.functional.pad(resets[:, 1:], (0, 1)).flip(1)
     later = torch.cat([decay[:, 1:], torch.ones_like(decay[:, :1])], dim=1)
-    gx, _ = scan(later.flip(1), gh.flip(1), gh_last, None, None)
+    gx, _ = scan(later.flip(1), gh.flip(1), gh_last, cut, None)
     gx = gx.flip(1)
-    gh0 = decay[:, 0] * gx[:, 0]
+    gh0 = _unless(None if resets is None else resets[:, :1], decay[:, 0] * gx[:, 0])
     if lengths is not None:
         gx = torch.where(inside, gx, 0)
     start = torch.zeros_like(h[:, 0]) if h0 is None else h0
     ga = gx * torch.cat([start[:, None], h[:, :-1]], dim=1).conj_physical()
-    if resets is not None:
-        ga = torch.where(resets[..., None], 0, ga)
+    ga = _unless(None if resets is None else resets[..., None], ga)
     return ga, gx.contiguous(), gh0
 
 
@@ -154,7 +165,8 @@ def _within(K: Tensor, u: Tensor, epoch: Tensor | None) -> Tensor:
     y = K[0] * u
     for d in range(1, k):
         same = (epoch[:, :, d:] == epoch[:, :, : k - d])[..., None]
-        y = y + torch.nn.functional.pad(K[d] * (same * u[:, :, : k - d]), (0, 0, d, 0))
+        past = K[d] * torch.where(same, u[:, :, : k - d], 0)
+        y = y + torch.nn.functional.pad(past, (0, 0, d, 0))
     return y
 
 
@@ -163,13 +175,13 @@ def _before_chunks(
 ) -> Tensor:
     """The state before every chunk, (b, chunks, m, n, p), wide."""
     if epoch is not None:
-        u = u * (epoch == epoch[..., -1:])[..., None]
+        u = torch.where((epoch == epoch[..., -1:])[..., None], u, 0)
     pushed = torch.einsum("kmnp,bckm->bcmnp", coefficients.V.flip(0), u)
     states = [h]
     for chunk, inputs in enumerate(pushed[:, :-1].unbind(1)):
         h = _times(coefficients.power[-1], h)
         if epoch is not None:
-            h = h * (epoch[:, chunk, -1] == 0)[:, None, None, None]
+            h = torch.where((epoch[:, chunk, -1] == 0)[:, None, None, None], h, 0)
         h = h + inputs
         states.append(h)
     return torch.stack(states, dim=1)
@@ -186,14 +198,15 @@ def _last_state(
     k, rows = _CHUNK, torch.arange(u.shape[0], device=u.device)
     chunk, rest = lengths // k, lengths % k
     lag = rest[:, None] - 1 - torch.arange(k, device=u.device)
-    reaching, alive = lag >= 0, torch.ones_like(rest)
+    reaching, alive = lag >= 0, torch.ones_like(rest, dtype=torch.bool)
     if epoch is not None:
         here = epoch[rows, chunk]
         end = here.gather(1, (rest - 1).clamp(min=0)[:, None])[:, 0]
         end = torch.where(rest > 0, end, 0)
-        reaching, alive = reaching & (here == end[:, None]), (end == 0).long()
-    carried = _times(coefficients.power[rest], before[rows, chunk]) * alive[:, None, None, None]
-    inputs = u[rows, chunk] * reaching[..., None]
+        reaching, alive = reaching & (here == end[:, None]), end == 0
+    carried = _times(coefficients.power[rest], before[rows, chunk])
+    carried = torch.where(alive[:, None, None, None], carried, 0)
+    inputs = torch.where(reaching[..., None], u[rows, chunk], 0)
     return carried + torch.einsum("bkm,bkmnp->bmnp", inputs, coefficients.V[lag.clamp(min=0)])
 
 
@@ -221,7 +234,7 @@ def _slab(
     before = _before_chunks(coefficients, u, h, epoch)
     carried = torch.einsum("kmnp,bcmnp->bckm", coefficients.W, before.to(u.dtype))
     if epoch is not None:
-        carried = carried * (epoch == 0)[..., None]
+        carried = torch.where((epoch == 0)[..., None], carried, 0)
     y = (_within(coefficients.K, u, epoch) + carried).reshape(b, chunks * k, m)[:, :l]
     return torch.where(inside, y, 0), _last_state(coefficients, u, before, epoch, lengths)
 
