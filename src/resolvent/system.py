@@ -34,7 +34,7 @@ class _once:
     """A property computed at its first use, with and without gradients apart.
 
     As functools.cached_property without the lock of Python 3.11, which torch.compile cannot enter;
-    and a value computed under no_grad, which has lost its graph, is not used where gradients are on.
+    and what was computed under no_grad, and has no graph, is not used where gradients are on.
     """
 
     def __init__(self, compute: Callable[[Any], Any]):

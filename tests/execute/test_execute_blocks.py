@@ -8,8 +8,8 @@ import torch
 from execute.systems import Shape, system
 from resolvent import discretize
 from resolvent.execute import run
-from resolvent.kernels import using
 from resolvent.execute.blocks import BUDGET, STEPS
+from resolvent.kernels import using
 from resolvent.layers import S4, S4D
 from resolvent.topology.segments import Segments
 

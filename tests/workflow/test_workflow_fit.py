@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from resolvent.choices import MODELS, Choices
 from resolvent.data import DataError, SeriesSet
@@ -101,3 +102,9 @@ def test_damaged_runs_are_named(tmp_path):
         load_run(tmp_path / "run")
     with pytest.raises(DataError, match="resolvent fit"):
         load_run(tmp_path / "nowhere")
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    with FileLock(tmp_path / ".lock"), pytest.raises(ValueError, match="another process"):
+        fit(noise(12), SMALL, folder=tmp_path, quiet=True)
+    fit(noise(12), SMALL, folder=tmp_path, quiet=True)

@@ -31,11 +31,6 @@ class Batch(NamedTuple):
     y: Tensor | None
     index: Tensor
 
-    def to(self, device: torch.device | str) -> Batch:
-        """Return the batch with every tensor on `device`."""
-        y = None if self.y is None else self.y.to(device)
-        return Batch(self.x.to(device), self.lengths.to(device), y, self.index.to(device))
-
 
 class SeriesDataset(Dataset):
     """The series of a set, preprocessed once, as (x, y, index) items.
@@ -168,25 +163,6 @@ class BucketSampler(Sampler[list[int]]):
                 f"from 0 to {len(self)}"
             )
         self.epoch, self.batch = (epoch + 1, 0) if batch == len(self) else (epoch, batch)
-
-    def state_dict(self) -> dict[str, int]:
-        """Return the position, and the seed and sizes that it belongs to."""
-        own = {"n": len(self.lengths), "batch_size": self.batch_size, "seed": self.seed}
-        return {**own, "pool": self.pool, "epoch": self.epoch, "batch": self.batch}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to a saved position.
-
-        Raises:
-            ValueError: When it was saved by a sampler with another order.
-        """
-        for key, value in self.state_dict().items():
-            if key not in ("epoch", "batch") and state.get(key) != value:
-                raise ValueError(
-                    f"load_state_dict: {key} is {state.get(key)!r} in the state; expected {value} "
-                    "as in this sampler; resume with the settings of the interrupted run"
-                )
-        self.seek(state["epoch"], state["batch"])
 
 
 def make_loader(

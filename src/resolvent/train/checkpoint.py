@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from resolvent.atomic import write_atomic
+from resolvent.model.folder import CONFIG, WEIGHTS
 
 CHECKPOINT = "checkpoint.safetensors"
-WEIGHTS = "model.safetensors"
 METRICS = "metrics.jsonl"
-CONFIG = "config.json"
 
 
 @dataclass

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from resolvent import train as training
 from resolvent.atomic import write_atomic
@@ -18,13 +20,15 @@ from resolvent.choices import Choices
 from resolvent.data import DataError, SeriesSet, split
 from resolvent.data.errors import show
 from resolvent.model import build_model
+from resolvent.model.folder import CONFIG, WEIGHTS
 from resolvent.train import FitResult
+from resolvent.train.checkpoint import CHECKPOINT, METRICS
 from resolvent.workflow.defaults import model_config, train_config, validation_share
 from resolvent.workflow.inputs import Inputs
-from resolvent.workflow.run import BATCH, CONFIG, SCORES, Evaluation, Run, batches, read_config
+from resolvent.workflow.run import BATCH, SCORES, Evaluation, Run, batches, read_config
 from resolvent.workflow.target import make_target
 
-FILES = (CONFIG, "checkpoint.safetensors", "metrics.jsonl", "model.safetensors", SCORES)
+FILES = (CONFIG, CHECKPOINT, METRICS, WEIGHTS, SCORES)
 """What a run consists of, besides its report."""
 
 
@@ -78,7 +82,8 @@ def fit(
 
     Raises:
         DataError: The data cannot be learned from, or are not those of the run in `folder`.
-        ValueError: The choices are impossible, or the run in `folder` is finished or another one.
+        ValueError: The choices are impossible, the run in `folder` is finished or another one, or
+            another process is training in it.
         TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
         NonFiniteError: Training diverged.
     """
@@ -95,18 +100,19 @@ def fit(
     for part in (held_out, test):
         if part is not None:
             run.check_labels(part)
-    if folder is not None:
-        _claim(folder, run.sections(), overwrite)
-    result = training.fit(
-        model,
-        batches(run.dataset(learned), config.batch_size, choices.seed),
-        None if held_out is None else batches(run.dataset(held_out), BATCH),
-        target.task(choices.label_smoothing),
-        config,
-        run_dir=folder,
-        resume=folder is not None,
-        quiet=quiet,
-    )
+    with nullcontext() if folder is None else _alone(folder):
+        if folder is not None:
+            _claim(folder, run.sections(), overwrite)
+        result = training.fit(
+            model,
+            batches(run.dataset(learned), config.batch_size, choices.seed),
+            None if held_out is None else batches(run.dataset(held_out), BATCH),
+            target.task(choices.label_smoothing),
+            config,
+            run_dir=folder,
+            resume=folder is not None,
+            quiet=quiet,
+        )
     model.cpu().eval()
     parts = {"test": test, "validation": held_out}
     return Fitted(run, result, {k: run.evaluate(v) for k, v in parts.items() if v is not None})
@@ -142,6 +148,28 @@ def _hold_out(
             raise
         return series, None
     return learned, held_out
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in `folder`; the lock of a killed process is free.
+
+    Raises:
+        ValueError: Another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(
+            f"{folder}: another process is training here; wait for it, or name another folder "
+            "with --out"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:

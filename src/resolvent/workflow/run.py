@@ -15,12 +15,12 @@ from resolvent import __version__
 from resolvent.choices import Choices
 from resolvent.data import DataError, SeriesDataset, SeriesSet, make_loader
 from resolvent.model import SequenceModel, describe, load_model, save_model
+from resolvent.model.folder import CONFIG
 from resolvent.train import Source, predict, update_config
 from resolvent.workflow.inputs import Inputs
 from resolvent.workflow.streaming import RunStream
 from resolvent.workflow.target import Target, target_from_dict, with_task
 
-CONFIG = "config.json"
 SCORES = "scores.json"
 BATCH = 64
 
