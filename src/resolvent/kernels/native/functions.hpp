@@ -1,0 +1,131 @@
+// Elementary functions of vectors, or of single numbers: exponentials and what is made of them. For
+// float32 they are right to about one unit in the last place, as those of PyTorch are.
+#pragma once
+
+#include "vector.hpp"
+
+namespace resolvent {
+
+// What a vector's lanes hold, and integers of the same size in a vector of the same shape.
+template <class V, bool scalar = std::is_arithmetic_v<V>>
+struct Lane {
+  using Real = V;
+};
+template <class V>
+struct Lane<V, false> {
+  using Real = std::remove_reference_t<decltype(std::declval<V&>()[0])>;
+};
+template <class V>
+using Element = typename Lane<V>::Real;
+template <class V>
+using Integers = Vector<std::conditional_t<sizeof(Element<V>) == 4, std::int32_t, std::int64_t>,
+                        static_cast<int>(sizeof(V) / sizeof(Element<V>))>;
+
+template <class To, class From>
+inline To bits(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+// The same number in every lane.
+template <class V>
+inline V all(Element<V> x) {
+  return V{} + x;
+}
+
+template <class V>
+inline V larger(V x, V y) {
+  return x < y ? y : x;
+}
+template <class V>
+inline V smaller(V x, V y) {
+  return x > y ? y : x;
+}
+
+// c[0] + x (c[1] + x (c[2] + ...
+template <class V, std::size_t count>
+inline V polynomial(const Element<V> (&c)[count], V x) {
+  V sum = all<V>(c[count - 1]);
+  for (std::size_t i = count - 1; i-- > 0;) sum = sum * x + c[i];
+  return sum;
+}
+
+// Constants. kRound is so large that numbers near it are integers, which its lowest bits show.
+// kExp2: 2^x for |x| <= 1/2; its value and its slope at 0 are exact, so that slow decays, which are
+// products of many factors close to 1, stay right. kLog1p: log(1 + x) / s as a polynomial in s^2,
+// s = x / (2 + x), for 0 <= x <= 1. float32: least largest relative error; float64: Taylor series.
+template <class Real>
+struct Constants;
+constexpr double taylor(int n) { return n ? taylor(n - 1) * 0x1.62e42fefa39efp-1 / n : 1; }
+template <>
+struct Constants<float> {
+  static constexpr int kMantissa = 23;
+  static constexpr float kRound = 0x1.8p23f, kLowest = -126, kHighest = 0x1.fffffep6f;
+  static constexpr float kLn2High = 0x1.62ep-1f, kLn2Low = 0x1.0bfbe8p-15f;
+  static constexpr float kExp2[] = {1, 0x1.62e430p-1f, 0x1.ebf9f1p-3f, 0x1.c6b3aep-5f,
+                                    0x1.3cdb65p-7f, 0x1.5ca890p-10f};
+  static constexpr float kLog1p[] = {2, 0.66666676f, 0.39998888f, 0.28616599f, 0.21430711f,
+                                     0.2428968f};
+};
+template <>
+struct Constants<double> {
+  static constexpr int kMantissa = 52;
+  static constexpr double kRound = 0x1.8p52, kLowest = -1022, kHighest = 0x1.fffffffffffffp9;
+  static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  static constexpr double kExp2[] = {
+      taylor(0), taylor(1), taylor(2), taylor(3),  taylor(4),  taylor(5),  taylor(6),
+      taylor(7), taylor(8), taylor(9), taylor(10), taylor(11), taylor(12), taylor(13)};
+  static constexpr double kLog1p[] = {2.,      2. / 3,  2. / 5,  2. / 7,  2. / 9,  2. / 11,
+                                      2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21, 2. / 23,
+                                      2. / 25, 2. / 27, 2. / 29, 2. / 31, 2. / 33};
+};
+
+// 2^(k + x) for |x| <= 1/2, where k is an integer and `shifted` is k + kRound.
+template <class V>
+inline V scaled_exp2(V x, V shifted) {
+  using K = Constants<Element<V>>;
+  const auto exponent = bits<Integers<V>>(shifted) << K::kMantissa;
+  return bits<V>(bits<Integers<V>>(polynomial(K::kExp2, x)) + exponent);
+}
+
+// 2^x; what is too small or too large for a normal number is the smallest or the largest one.
+template <class V>
+inline V exp2(V x) {
+  using K = Constants<Element<V>>;
+  x = smaller(larger(x, all<V>(K::kLowest)), all<V>(K::kHighest));
+  const V shifted = x + K::kRound;
+  return scaled_exp2(x - (shifted - K::kRound), shifted);
+}
+
+inline constexpr double kLog2E = 0x1.71547652b82fep0;
+
+template <class V>
+inline V exp(V x) {
+  using K = Constants<Element<V>>;
+  constexpr auto kLog2E_ = static_cast<Element<V>>(kLog2E);
+  x = smaller(larger(x, all<V>(K::kLowest / kLog2E_)), all<V>(K::kHighest / kLog2E_));
+  const V shifted = x * kLog2E_ + K::kRound, k = shifted - K::kRound;
+  return scaled_exp2(((x - k * K::kLn2High) - k * K::kLn2Low) * kLog2E_, shifted);
+}
+
+template <class V>
+inline V sigmoid(V x) {
+  return 1 / (1 + exp(-x));
+}
+
+// tanh(x); odd, and exact near 0 only to an absolute error of one unit.
+template <class V>
+inline V tanh(V x) {
+  return 1 - 2 / (exp(2 * x) + 1);
+}
+
+// log(1 + e^x)
+template <class V>
+inline V softplus(V x) {
+  const V y = exp(x < 0 ? x : -x), s = y / (2 + y);
+  return larger(x, V{}) + s * polynomial(Constants<Element<V>>::kLog1p, s * s);
+}
+
+}  // namespace resolvent
