@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "memory.hpp"
 #include "parallel.hpp"
 #include "tile.hpp"
 

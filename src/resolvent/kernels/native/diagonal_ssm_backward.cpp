@@ -147,7 +147,6 @@ class Pass {
         u.read(from - kBlock, begin, end);
         gy.read(from - kBlock, begin, end);
         gu.write(from + kBlock, begin, end);
-        if (from > kBlock) tile_.prefetch(array_.checkpoints + checkpoint - numbers, k);
         H before{};
         if (from > 0)
           before = tile_.recall(array_.checkpoints + checkpoint, k);
@@ -238,6 +237,7 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
   const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
   const Index groups = std::min(size.b, (kItems + tiles - 1) / std::max<Index>(tiles, 1));
   const Buffer<Real> partial(groups * 3 * numbers);
+  prefer_large_pages(array.gu, size.b * size.l * size.m);
   parallel_for(groups * tiles, size.threads, [&](Index item, int thread) {
     const Index group = item / tiles, number = item % tiles, at = thread * size.n;
     const Scratch<H> scratch{g.data() + at, chunk.data() + at, step.data() + at};

@@ -39,6 +39,8 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
   const Buffer<H> states(size.threads * size.n);
   const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
   const Index blocks = (size.l - 1) / kBlock;
+  prefer_large_pages(array.y, size.b * size.l * size.m);
+  prefer_large_pages(array.checkpoints, size.b * blocks * numbers);
 
   parallel_for(size.b * tiles, size.threads, [&](Index item, int thread) {
     const Index row = item / tiles, stop = array.rows.stop(row, size.l);

@@ -1,9 +1,7 @@
-// Threads and scratch memory.
+// Threads.
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -32,22 +30,5 @@ void parallel_for(Index items, int threads, const Body& body) {
 #endif
   for (Index item = 0; item < items; ++item) body(item, 0);
 }
-
-// An array of trivial values from a cache line's boundary on, not initialised. It may throw, so it
-// is made outside of parallel_for.
-template <class T>
-class Buffer {
- public:
-  explicit Buffer(Index size)
-      : data_(static_cast<T*>(::operator new(size * sizeof(T), kAlignment))) {}
-  ~Buffer() { ::operator delete(data_, kAlignment); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  T* data() const { return data_; }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  T* data_;
-};
 
 }  // namespace resolvent

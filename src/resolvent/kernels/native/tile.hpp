@@ -37,85 +37,74 @@ struct Tile {
 
   // Mode k of every lane, from and to an array (m, n); lanes without such a mode are zero.
   H gather(const Real* from, Index k) const {
-    Lanes lanes{};
+    Real lanes[kParts * kWidth]{};
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
       for (int part = 0; part < kParts; ++part)
-        lanes[part][lane] = from[(channel * n + mode) * kParts + part];
+        lanes[part * kWidth + lane] = from[(channel * n + mode) * kParts + part];
     });
     return join(lanes);
   }
   void scatter(Real* to, Index k, H value) const {
-    Lanes lanes;
+    Real lanes[kParts * kWidth];
     part(value, lanes);
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
       for (int part = 0; part < kParts; ++part)
-        to[(channel * n + mode) * kParts + part] = lanes[part][lane];
+        to[(channel * n + mode) * kParts + part] = lanes[part * kWidth + lane];
     });
   }
 
-  // The same for an array (n, parts, m) of real numbers, where a vector's lanes are neighbours.
+  // The same for states that are kept from one block to the next, each tile's on its own, so that
+  // what is written and read together lies together: (parts, channels) for each mode of a channel.
   H recall(const Real* from, Index k) const {
-    const Real* at = from + k * kParts * m + first;
-    if constexpr (is_complex) {
-      if (channels == kWidth) return {load<V>(at), load<V>(at + m)};
-    } else {
-      if (channels == kWidth) return {load<V>(at)};
-    }
-    Lanes lanes{};
+    from += first * n * kParts;
+    if (channels == kWidth) return join(from + k * kParts * kWidth);
+    Real lanes[kParts * kWidth]{};
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
       for (int part = 0; part < kParts; ++part)
-        lanes[part][lane] = from[(mode * kParts + part) * m + channel];
+        lanes[part * kWidth + lane] = from[(mode * kParts + part) * channels + channel - first];
     });
     return join(lanes);
   }
   void keep(Real* to, Index k, H value) const {
-    if (channels == kWidth) {
-      Real* at = to + k * kParts * m + first;
-      store(at, value.re);
-      if constexpr (is_complex) store(at + m, value.im);
-      return;
-    }
-    Lanes lanes;
+    to += first * n * kParts;
+    if (channels == kWidth) return part(value, to + k * kParts * kWidth);
+    Real lanes[kParts * kWidth];
     part(value, lanes);
     for_each_lane(k, [&](Index lane, Index channel, Index mode) {
       for (int part = 0; part < kParts; ++part)
-        to[(mode * kParts + part) * m + channel] = lanes[part][lane];
+        to[(mode * kParts + part) * channels + channel - first] = lanes[part * kWidth + lane];
     });
-  }
-  void prefetch(const Real* from, Index k) const {
-    for (int part = 0; part < kParts; ++part)
-      __builtin_prefetch(from + (k * kParts + part) * m + first);
   }
 
   // One step of the tile's channels, from an array (m) to every lane that they feed, and back as
   // the sum of those lanes.
   V spread(const Real* from) const {
     if (channels == kWidth) return load<V>(from + first);
-    Lanes lanes{};
+    Real lanes[kWidth]{};
     for (Index group = 0; group < groups; ++group)
-      for (Index i = 0; i < channels; ++i) lanes[0][group * channels + i] = from[first + i];
-    return load<V>(lanes[0]);
+      for (Index i = 0; i < channels; ++i) lanes[group * channels + i] = from[first + i];
+    return load<V>(lanes);
   }
   void collect(V value, Real* to) const {
     if (channels == kWidth) return store(to + first, value);
-    Lanes lanes;
-    store(lanes[0], value);
+    Real lanes[kWidth];
+    store(lanes, value);
     for (Index group = 1; group < groups; ++group)
-      for (Index i = 0; i < channels; ++i) lanes[0][i] += lanes[0][group * channels + i];
-    std::copy_n(lanes[0], channels, to + first);
+      for (Index i = 0; i < channels; ++i) lanes[i] += lanes[group * channels + i];
+    std::copy_n(lanes, channels, to + first);
   }
 
  private:
-  using Lanes = Real[kParts][kWidth];
-  static H join(const Lanes& lanes) {
+  // A mode from and to its parts, one after the other.
+  static H join(const Real* lanes) {
     if constexpr (is_complex)
-      return {load<V>(lanes[0]), load<V>(lanes[1])};
+      return {load<V>(lanes), load<V>(lanes + kWidth)};
     else
-      return {load<V>(lanes[0])};
+      return {load<V>(lanes)};
   }
-  static void part(H value, Lanes& lanes) {
-    store(lanes[0], value.re);
-    if constexpr (is_complex) store(lanes[1], value.im);
+  static void part(H value, Real* lanes) {
+    store(lanes, value.re);
+    if constexpr (is_complex) store(lanes + kWidth, value.im);
   }
 };
 
