@@ -7,78 +7,10 @@ chunk     matrix products of tile size (invariant)
 scan      associative scan (closed structures)
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
-from torch import Tensor
-
-from resolvent.execute.chunk import chunk
-from resolvent.execute.convolve import convolve
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
-from resolvent.execute.recur import recur
-from resolvent.execute.scan import scan
+from resolvent.execute.run import run
 from resolvent.execute.step import loop, step
 from resolvent.kernels import short_convolution
-from resolvent.system import Discrete
-from resolvent.topology.padding import real_steps, zero_padding
-
-_RUN: dict[str, Callable] = {
-    "loop": loop,
-    "recur": recur,
-    "convolve": convolve,
-    "chunk": chunk,
-    "scan": scan,
-}
-
-
-def run(
-    system: Discrete,
-    u: Tensor,
-    h0: Tensor | None = None,
-    *,
-    resets: Tensor | None = None,
-    lengths: Tensor | None = None,
-    execution: str = "auto",
-) -> tuple[Tensor, Tensor]:
-    """Run a discrete system over a batch of sequences.
-
-    Args:
-        system: the system; shapes in :mod:`resolvent.system`.
-        u: inputs (b, l, m, p).
-        h0: initial states (b, m, n, p), or (b, m, n, 1) if mimo; zeros by default.
-        resets: (b, l) bool, True where the past is dropped before the step (its input is kept).
-        lengths: (b,) integers, right padding: later outputs are 0, and a row's final state is that
-            of its last real step.
-        execution: one of ``EXECUTIONS``, or "auto" for what is fastest on the device of u.
-
-    Returns:
-        y (b, l, m, q) and the final states, shaped like h0.
-
-    Raises:
-        ValueError: the execution is unknown, or illegal for this structure (the reason is given);
-            h0 has another shape.
-    """
-    if execution == "auto":
-        execution = choose(system, u)
-    reason = why_illegal(system, execution)
-    if reason:
-        raise ValueError(f"execution: {execution!r} is illegal here: {reason}")
-    shape = (u.shape[0], *system.state_shape(u.shape[-1]))
-    if h0 is None:
-        h0 = u.new_zeros(shape, dtype=system.form.dtype)
-    elif h0.shape != shape:
-        raise ValueError(
-            f"h0: expected shape {shape}, got {tuple(h0.shape)}; pass a state of the same layer "
-            "and the same number of rows"
-        )
-    if u.numel() == 0:  # no rows or no steps
-        return system.D * u, h0
-    # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
-    real = None if lengths is None else real_steps(lengths, u.shape[1])
-    y, h = _RUN[execution](system, zero_padding(u, real), h0, resets, lengths)
-    return zero_padding(y, real), h
-
 
 __all__ = [
     "EXECUTIONS",
