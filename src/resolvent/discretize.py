@@ -61,6 +61,16 @@ def mixed(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
     return _pair(exponential(A.affine(dt, 0.0)), dt[..., None] * B)
 
 
+def signed(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
+    """Exponential stretched to (-1, 1): Abar = 2 e^(dt A) - I, Bbar = dt B.
+
+    Negative eigenvalues let a diagonal system count modulo two (Grazzi et al. 2025, "Unlocking
+    State-Tracking in Linear RNNs Through Negative Eigenvalues", section 4).
+    """
+    E, B = mixed(A, B, dt)
+    return E.affine(torch.full_like(dt, 2.0), -1.0), B
+
+
 def _pair(E: Structure, B: Tensor, weight: Structure | None = None) -> tuple[Structure, Tensor]:
     """Pair e^(dt A) with (weighted) B; the exponential of DPLR is dense, in real coordinates."""
     if B.is_complex() and not E.dtype.is_complex:
@@ -69,7 +79,7 @@ def _pair(E: Structure, B: Tensor, weight: Structure | None = None) -> tuple[Str
 
 
 BY_NAME: dict[str, Rule] = {
-    rule.__name__: rule for rule in (zoh, bilinear, euler, backward_euler, dirac, mixed)
+    rule.__name__: rule for rule in (zoh, bilinear, euler, backward_euler, dirac, mixed, signed)
 }
 
 

@@ -1,18 +1,23 @@
 """Layers by paper: each file a declaration of choices, all under the contract of `layers.base`."""
 
-from resolvent.layers.base import Layer, Prepared, Rule, Timing
+from resolvent.layers.base import Layer, Prepared
 from resolvent.layers.bidirectional import Bidirectional
 from resolvent.layers.dss import DSS
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.lru import LRU
 from resolvent.layers.lssl import LSSL
+from resolvent.layers.mamba import Mamba
+from resolvent.layers.mamba2 import Mamba2
+from resolvent.layers.mixer import Mixer, Rule, Timing
 from resolvent.layers.recurrence import Recurrence
 from resolvent.layers.s4 import S4
 from resolvent.layers.s4d import S4D
 from resolvent.layers.s5 import S5
 from resolvent.layers.state import State, detach, load_state, save_state, select_rows
 
-ALL: dict[str, type[Layer]] = {layer.__name__: layer for layer in (S4D, DSS, S4, S5, LRU, LSSL)}
+ALL: dict[str, type[Mixer]] = {
+    layer.__name__: layer for layer in (S4D, DSS, S4, S5, LRU, LSSL, Mamba, Mamba2)
+}
 """Every registered layer by name; what is here is held to the contract by the tests."""
 
 __all__ = [
@@ -26,6 +31,9 @@ __all__ = [
     "Bidirectional",
     "InvariantLayer",
     "Layer",
+    "Mamba",
+    "Mamba2",
+    "Mixer",
     "Prepared",
     "Recurrence",
     "Rule",

@@ -1,50 +1,21 @@
-"""The layer contract, written once: an author gives `prepare`, `finish` and `system`.
+"""Layers that are a state-space system: an author gives `prepare`, `finish` and `system`.
 
-`forward`, `step`, state in and out, resets, lengths and irregular time are derived here, and step
-IS forward at length 1, so the two cannot drift apart.
+The state is that of the system, and beside it what `prepare` keeps (the tail of a convolution).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from abc import abstractmethod
+from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from resolvent.execute import check_name, run
+from resolvent.layers.mixer import Mixer, Rule, Timing, full_precision
 from resolvent.layers.state import State, pack, unpack
 from resolvent.system import Discrete
-from resolvent.topology.padding import real_steps, zero_padding
 
-
-class Rule(NamedTuple):
-    """How the optimiser treats a parameter; None leaves the run's own setting.
-
-    Attributes:
-        max_lr: upper bound of the learning rate (dynamics want small ones: Gu et al. 2022).
-        weight_decay: weight decay of this parameter.
-    """
-
-    max_lr: float | None = None
-    weight_decay: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Timing:
-    """When things happen in a batch.
-
-    Attributes:
-        dt: (b, l) factors that scale the step size at each step, or None.
-        resets: (b, l) bool, True where the past is dropped before the step, or None.
-        lengths: (b,) number of real steps of each right-padded row, or None.
-    """
-
-    dt: Tensor | None = None
-    resets: Tensor | None = None
-    lengths: Tensor | None = None
+__all__ = ["Layer", "Mixer", "Prepared", "Rule", "Timing", "full_precision"]
 
 
 class Prepared(NamedTuple):
@@ -63,8 +34,8 @@ class Prepared(NamedTuple):
     carry: tuple[Tensor, ...] = ()
 
 
-class Layer(nn.Module, ABC):
-    """A sequence layer (b, l, d_model) -> (b, l, d_model) with a state that can be carried.
+class Layer(Mixer):
+    """A sequence layer around one discrete system a call.
 
     Args:
         d_model: number of features in and out.
@@ -74,34 +45,10 @@ class Layer(nn.Module, ABC):
         ValueError: d_model is not a positive integer, or the execution is unknown.
     """
 
-    causal: ClassVar[bool] = True
-
-    if TYPE_CHECKING:  # what `declare` and `register_buffer` make
-
-        def __getattr__(self, name: str) -> Tensor: ...
-
     def __init__(self, d_model: int, execution: str = "auto"):
-        super().__init__()
-        if not isinstance(d_model, int) or d_model < 1:
-            raise ValueError(f"d_model: must be a positive integer, got {d_model!r}")
+        super().__init__(d_model)
         check_name(execution)
-        self.d_model = d_model
         self.execution = execution
-        self.rules: dict[str, Rule] = {}
-
-    def declare(
-        self,
-        name: str,
-        value: Tensor,
-        max_lr: float | None = None,
-        weight_decay: float | None = None,
-    ) -> None:
-        """Register parameter ``name`` with its optimiser rule; complex is stored as (..., 2)."""
-        value = value.detach()
-        real = torch.view_as_real(value) if value.is_complex() else value
-        real = real.to(torch.get_default_dtype()).clone(memory_format=torch.contiguous_format)
-        self.register_parameter(name, nn.Parameter(real))
-        self.rules[name] = Rule(max_lr, weight_decay)
 
     @abstractmethod
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
@@ -115,55 +62,12 @@ class Layer(nn.Module, ABC):
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Discrete:
         """The discrete system run on input u (b, l, d_model) with step factors dt (b, l)."""
 
-    @abstractmethod
-    def initial_state(
-        self,
-        batch_size: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> State:
-        """The state before the first step: zeros on the layer's own device and dtype by default."""
-
-    def forward(
-        self,
-        u: Tensor,
-        state: State | None = None,
-        *,
-        dt: Tensor | None = None,
-        resets: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
-        """Run whole sequences in parallel.
-
-        Args:
-            u: (b, l, d_model).
-            state: what earlier calls returned; the initial state by default.
-            dt: (b, l) positive factors of the step size, for irregular time; 1 by default.
-            resets: (b, l) bool, True where the past is dropped before the step (the input is kept).
-            lengths: (b,) integers, right padding; what lies beyond a row's length is ignored, its
-                output is 0, and the row's state is that of its last real step.
-
-        Returns:
-            Output (b, l, d_model) and the state after each row's last step.
-
-        Raises:
-            ValueError: an argument has the wrong shape, dtype or range.
-        """
-        timing = self._check(u, dt, resets, lengths)
-        if lengths is not None:
-            u = zero_padding(u, real_steps(lengths, u.shape[1]))
+    def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
+        """Prepare, run the system in full precision, finish."""
         prepared = self.prepare(u, () if state is None else state.memory, timing)
         with full_precision(u.device):
             y, h = self._recur(prepared, state, timing)
-        y = self.finish(y, prepared).to(u.dtype)
-        return y, State(h, prepared.memory)
-
-    def step(self, u_t: Tensor, state: State, *, dt: Tensor | None = None) -> tuple[Tensor, State]:
-        """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
-        if u_t.ndim != 2:
-            raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
-        y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
-        return y[:, 0], state
+        return self.finish(y, prepared), State(h, prepared.memory)
 
     def _recur(
         self, prepared: Prepared, state: State | None, timing: Timing
@@ -179,58 +83,3 @@ class Layer(nn.Module, ABC):
             execution=self.execution if prepared.x.shape[1] > 1 else "auto",
         )
         return y, pack(h)
-
-    def _check(
-        self, u: Tensor, dt: Tensor | None, resets: Tensor | None, lengths: Tensor | None
-    ) -> Timing:
-        if u.ndim != 3 or u.shape[-1] != self.d_model:
-            raise ValueError(
-                f"u: expected (batch, length, {self.d_model}), got {tuple(u.shape)}; "
-                "axes are batch, time, feature"
-            )
-        if not u.is_floating_point():
-            raise ValueError(
-                f"u: expected floating-point numbers, got {u.dtype}; convert with float()"
-            )
-        b, length = u.shape[:2]
-        for name, value, shape in (
-            ("dt", dt, (b, length)),
-            ("resets", resets, (b, length)),
-            ("lengths", lengths, (b,)),
-        ):
-            if value is not None and tuple(value.shape) != shape:
-                raise ValueError(f"{name}: expected shape {shape}, got {tuple(value.shape)}")
-        if resets is not None and resets.dtype != torch.bool:
-            raise ValueError(f"resets: expected bool, got {resets.dtype}")
-        if lengths is not None and (lengths.is_floating_point() or lengths.dtype == torch.bool):
-            raise ValueError(f"lengths: expected integers, got {lengths.dtype}")
-        if not torch.compiler.is_compiling():
-            _check_values(dt, lengths, length)
-        if dt is not None and lengths is not None:
-            dt = torch.where(real_steps(lengths, length), dt, torch.ones_like(dt))
-        return Timing(dt, resets, None if lengths is None else lengths.long())
-
-
-def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:
-    if (
-        lengths is not None
-        and lengths.numel()
-        and not 0 <= lengths.min() <= lengths.max() <= length
-    ):
-        low, high = int(lengths.min()), int(lengths.max())
-        raise ValueError(f"lengths: must lie in 0..{length}, got values from {low} to {high}")
-    if dt is not None:
-        real = dt if lengths is None else dt[real_steps(lengths, length)]
-        if not bool((torch.isfinite(real) & (real > 0)).all()):
-            low, high = float(real.min()), float(real.max())
-            raise ValueError(
-                f"dt: expected positive, finite factors of the step size, got values from {low:g} "
-                f"to {high:g}; 1 is the learned step"
-            )
-
-
-def full_precision(device: torch.device) -> AbstractContextManager:
-    """Autocast switched off on a device: systems and recurrences never run in half precision."""
-    if torch.is_autocast_enabled(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()
