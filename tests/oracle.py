@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import expm
 
-RULES = ("zoh", "bilinear", "euler", "backward_euler", "dirac", "mixed")
+RULES = ("zoh", "bilinear", "euler", "backward_euler", "dirac", "mixed", "signed")
 
 
 def simulate(A, B, C, D, u, h0=None, *, resets=None, lengths=None, mimo=False):
@@ -72,6 +72,8 @@ def discretise(rule, A, B, dt):
         return expm(X), B
     if rule == "mixed":
         return expm(X), Y
+    if rule == "signed":
+        return 2 * expm(X) - eye, Y
     raise ValueError(rule)
 
 

@@ -1,8 +1,8 @@
 """Every constructor choice of every registered layer, as functions of d_model.
 
 `PLAIN` holds one or two layers of each kind for the whole contract; `OPTIONS` has every value of
-every option, for shorter tests. A registered layer that is not named here fails
-`test_layers_options`.
+every option of the layers with a kernel, `SELECTIVE` those of the others, for shorter tests. A
+registered layer that is not named here fails `test_layers_options`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 
 from resolvent import discretize
 from resolvent.initialize import diagonal, hippo
-from resolvent.layers import DSS, LRU, LSSL, S4, S4D, S5, Bidirectional
+from resolvent.layers import DSS, LRU, LSSL, S4, S4D, S5, Bidirectional, Mamba, Mamba2
 
 Make = Callable[[int], nn.Module]
 
@@ -28,6 +28,8 @@ PLAIN: dict[str, Make] = {
     "S5-PTD, two blocks": partial(S5, d_state=6, blocks=2, init="ptd"),
     "LRU": partial(LRU, d_state=6),
     "LSSL": partial(LSSL, d_state=5),
+    "Mamba": partial(Mamba, d_state=3),
+    "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
 }
 
 
@@ -51,6 +53,41 @@ EXECUTIONS: dict[type[nn.Module], tuple[str, ...]] = {
     LSSL: (*BY_CHUNKS, "scan"),
 }
 """The executions that are legal for each layer with a fixed step size."""
+
+
+SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
+    Mamba: (
+        {"d_state": 1},
+        {"expand": 1.5},
+        {"d_conv": 1},
+        {"d_conv": 7},
+        {"dt_rank": 3},
+        {"bias": "none"},
+        {"bias": "all"},
+        {"norm_eps": 1e-6},
+        {"eigenvalue_range": (-1, 1)},
+    ),
+    Mamba2: (
+        {"d_state": 1},
+        {"head_dim": 2, "expand": 3},
+        {"head_dim": 2, "n_groups": 2},
+        {"head_dim": 1, "n_groups": 4, "bias": "projections"},
+        {"head_dim": 4, "d_conv": 2},
+        {"head_dim": 4, "dt_limit": (0.01, 0.05)},
+    ),
+}
+"""Every option of the layers whose system depends on the input."""
+
+
+def selective_options() -> dict[str, Make]:
+    """One maker for each entry of SELECTIVE."""
+    return {
+        f"{layer.__name__}({', '.join(f'{k}={v}' for k, v in options.items())})": partial(
+            layer, **options
+        )
+        for layer, choices in SELECTIVE.items()
+        for options in choices
+    }
 
 
 def _options() -> dict[str, Make]:

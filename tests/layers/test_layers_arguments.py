@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from resolvent.layers import ALL, DSS, LRU, LSSL, S4, S4D, S5, load_state
+from resolvent.layers import DSS, INVARIANT, LRU, LSSL, S4, S4D, S5, load_state
 
 ONE = torch.zeros(1, 3, 2)
 
@@ -15,11 +15,11 @@ ONE = torch.zeros(1, 3, 2)
     [
         *(
             (lambda layer=layer: layer(2, d_state=0), ValueError, "d_state: must be a positive")
-            for layer in ALL.values()
+            for layer in INVARIANT.values()
         ),
         *(
             (lambda layer=layer: layer(2, execution="fft"), ValueError, "execution: 'fft' is unk")
-            for layer in ALL.values()
+            for layer in INVARIANT.values()
         ),
         *(
             (lambda layer=layer: layer(2, init="leg"), ValueError, "init: 'leg' is unknown; choose")
@@ -58,7 +58,7 @@ def test_a_damaged_state_file_is_a_value_error(tmp_path):
         load_state(tmp_path / "state", S4D(2, d_state=4).initial_state(1))
 
 
-@pytest.mark.parametrize("layer", ALL.values())
+@pytest.mark.parametrize("layer", INVARIANT.values())
 def test_under_autocast_a_layer_alone_computes_the_same(layer):
     layer, u = layer(4, d_state=16), torch.randn(2, 80, 4)
     with torch.no_grad():

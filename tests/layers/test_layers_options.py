@@ -8,29 +8,31 @@ import torch
 
 import oracle
 from execute.systems import dense_matrix, each
-from layers.cases import EXECUTIONS, OPTIONS, PLAIN
+from layers.cases import EXECUTIONS, OPTIONS, PLAIN, SELECTIVE, selective_options
 from resolvent import layers
 from resolvent.contract import PROMISES, Subject, tolerance
 
 D_MODEL = 4
+EVERY = {**OPTIONS, **selective_options()}
+WITH_KERNEL = [name for name, make in PLAIN.items() if issubclass(make.func, layers.InvariantLayer)]
 KERNEL = tolerance(torch.float64, "kernel").bound
 
 
 def test_every_registered_layer_is_tested():
-    assert set(layers.ALL.values()) == set(EXECUTIONS)
+    assert set(layers.ALL.values()) == {*EXECUTIONS, *SELECTIVE}
 
 
 def test_every_option_is_varied():
-    tried = {(make.func, option) for make in OPTIONS.values() for option in make.keywords}
+    tried = {(make.func, option) for make in EVERY.values() for option in make.keywords}
     for layer in layers.ALL.values():
         for option in list(inspect.signature(layer).parameters)[1:]:
             assert (layer, option) in tried, f"{layer.__name__}: {option} is never varied"
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_option_trains(name):
     torch.manual_seed(1)
-    layer = OPTIONS[name](D_MODEL)
+    layer = EVERY[name](D_MODEL)
     u, target = torch.randn(2, 2, 40, D_MODEL)
     before = {key: x.detach().clone() for key, x in layer.named_parameters()}
     optimiser = torch.optim.Adam(layer.parameters(), lr=1e-4)
@@ -44,17 +46,19 @@ def test_option_trains(name):
     for key, x in layer.named_parameters():
         assert x.grad is not None and torch.isfinite(x.grad).all(), key
         # a single state is real: its frequency, and a skew part of one entry, are 0 by symmetry
-        if OPTIONS[name].keywords["d_state"] > 1 or key not in ("frequency", "S"):
+        if EVERY[name].keywords.get("d_state") != 1 or key not in ("frequency", "S"):
             assert not torch.equal(x, before[key]), f"{key} did not move"
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_option_keeps_the_promises(name):
-    subject = Subject(OPTIONS[name], D_MODEL)
+    subject = Subject(EVERY[name], D_MODEL)
     names = ["forward is the loop of step", "any split carries the state", "packed is separate"]
-    if not isinstance(OPTIONS[name].keywords.get("execution"), str):
-        names += ["everything at once", "dt scales the step size"]
+    if not isinstance(EVERY[name].keywords.get("execution"), str):
+        names += ["everything at once"]
+    if name in OPTIONS and "execution" not in OPTIONS[name].keywords:
+        names += ["dt scales the step size"]
     for promise in (PROMISES[x] for x in names):
         assert promise.check(subject, 2, 70) <= promise.tolerance.bound, promise.meaning
 
@@ -91,20 +95,20 @@ def test_kernel_is_the_dense_impulse_response(name):
         assert relative(layer.kernel(length), dense_kernel(layer, length)) <= KERNEL
 
 
-@pytest.mark.parametrize("name", sorted(layers.ALL))
+@pytest.mark.parametrize("name", sorted(layers.INVARIANT))
 @pytest.mark.parametrize("length", [1, 1021, 2048])
 def test_kernel_at_default_size_and_long(name, length):
     layer = layers.ALL[name](2).double()
     assert relative(layer.kernel(length), dense_kernel(layer, length)) <= KERNEL
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", WITH_KERNEL)
 def test_kernel_refuses_no_length(name):
     with pytest.raises(ValueError, match="length: must be at least 1, got 0"):
         PLAIN[name](2).kernel(0)
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", WITH_KERNEL)
 def test_irregular_time_is_the_oracle(name):
     layer = Subject(PLAIN[name], D_MODEL).layer
     b, length = 2, 9

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from resolvent.block import Block
-from resolvent.layers import ALL, S4D, Bidirectional
+from resolvent.layers import INVARIANT, S4D, Bidirectional
 from resolvent.model import (
     Backbone,
     ModelConfig,
@@ -22,7 +22,7 @@ from resolvent.model import (
 CONFIG = ModelConfig("S4D", {"d_state": 4, "init": ["lin", "inv"]}, d_model=4, n_layers=2)
 
 
-@pytest.mark.parametrize("layer", ALL)
+@pytest.mark.parametrize("layer", INVARIANT)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_every_layer_can_be_named(layer, bidirectional):
     config = ModelConfig(layer, {"d_state": 4}, 6, 3, bidirectional, pool="last")
@@ -30,7 +30,7 @@ def test_every_layer_can_be_named(layer, bidirectional):
     assert model(torch.randn(3, 5, 2)).shape == (3, 7)
     assert len(model.backbone.blocks) == 3
     assert isinstance(
-        model.backbone.blocks[0].layer, Bidirectional if bidirectional else ALL[layer]
+        model.backbone.blocks[0].layer, Bidirectional if bidirectional else INVARIANT[layer]
     )
 
 

@@ -40,7 +40,9 @@ def in_blocks(run: Callable) -> Callable:
 
 
 def _steps(form: Structure) -> int:
-    """Steps of a block, given A at one step of every row."""
+    """Steps of a block, given A at one step of every row; a traced program fits any batch."""
+    if torch.compiler.is_compiling():
+        return STEPS
     stored = [getattr(form, x.name) for x in fields(form)]  # type: ignore[arg-type]
     numbers = sum(x.numel() for x in stored if isinstance(x, Tensor))
     return max(1, min(STEPS, BUDGET // max(numbers, 1)))

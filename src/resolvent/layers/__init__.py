@@ -20,9 +20,15 @@ ALL: dict[str, type[Mixer]] = {
 }
 """Every registered layer by name; what is here is held to the contract by the tests."""
 
+INVARIANT: dict[str, type[InvariantLayer]] = {
+    name: layer for name, layer in ALL.items() if issubclass(layer, InvariantLayer)
+}
+"""Those whose system does not depend on the input: they have a kernel and a precomputed step."""
+
 __all__ = [
     "ALL",
     "DSS",
+    "INVARIANT",
     "LRU",
     "LSSL",
     "S4",

@@ -15,19 +15,13 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import rms_norm, silu
 
 from resolvent.discretize import mixed, signed
 from resolvent.layers.base import Prepared, Timing, full_precision
 from resolvent.layers.convolution import ShortConvolution
 from resolvent.layers.modal import check_d_state
-from resolvent.layers.selective import (
-    SelectiveLayer,
-    has_bias,
-    initial_dt_bias,
-    negative_exponential,
-    step_size,
-)
+from resolvent.layers.selective import SelectiveLayer, has_bias, step_size
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
 
@@ -75,35 +69,27 @@ class Mamba(SelectiveLayer):
         self.dt_proj = nn.Linear(rank, inner, False)
         nn.init.uniform_(self.dt_proj.weight, -(rank**-0.5), rank**-0.5)
         self.out_proj = nn.Linear(inner, d_model, projections)
-        self.declare("dt_bias", initial_dt_bias(inner), weight_decay=0.0)
-        # S4D-Real: the eigenvalues -1 .. -n for every feature
-        self.declare("A_log", torch.arange(1, d_state + 1).log().expand(inner, -1), None, 0.0)
-        self.declare("D", torch.ones(inner), weight_decay=0.0)
+        self.declare_dynamics(torch.arange(1, d_state + 1).expand(inner, -1), inner)  # S4D-Real
 
     def state_shape(self) -> tuple[int, int, int]:
         """d_state states for each inner feature."""
         return *self.A_log.shape, 1
 
-    def initial_memory(self, batch_size: int) -> tuple[Tensor, ...]:
-        """The tail of the convolution."""
-        return (self.conv.initial_tail(batch_size),)
-
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
         """Project, convolve, and make the selective system."""
         x, z = self.in_proj(u).chunk(2, -1)
-        x, tail = self.conv(x, memory[0] if memory else None, timing)
-        x = F.silu(x)
+        x, tail = self.conv(x, memory, timing)
         with full_precision(u.device):  # the selection decides what is remembered
             inner, n = self.A_log.shape
             low, B, C = self.x_proj(x).split([self.dt_proj.in_features, n, n], -1)
             if self.norm_eps is not None:
-                low, B, C = (F.rms_norm(v, v.shape[-1:], eps=self.norm_eps) for v in (low, B, C))
+                low, B, C = (rms_norm(v, v.shape[-1:], eps=self.norm_eps) for v in (low, B, C))
             dt = step_size(self.dt_proj(low) + self.dt_bias, timing)
-            A = Diagonal(negative_exponential(self.A_log))
+            A = Diagonal(self.eigenvalues)
             continuous = Continuous(A, B[:, :, None], C[:, :, None], self.D[:, None])
             system = continuous.select(self.rule, dt[..., None])
         return Prepared(system, x[..., None], (tail,), (z,))
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
         """Gate and project back."""
-        return self.out_proj(y[..., 0] * F.silu(prepared.carry[0]))
+        return self.out_proj(y[..., 0] * silu(prepared.carry[0]))

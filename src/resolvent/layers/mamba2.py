@@ -14,7 +14,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import silu
 
 from resolvent.discretize import mixed
 from resolvent.layers.base import Prepared, Timing, full_precision
@@ -24,8 +24,7 @@ from resolvent.layers.selective import (
     RMSNorm,
     SelectiveLayer,
     has_bias,
-    initial_dt_bias,
-    negative_exponential,
+    positive_quotient,
     step_size,
 )
 from resolvent.structure import Scalar
@@ -38,7 +37,7 @@ class Mamba2(SelectiveLayer):
     Args:
         d_model: number of features.
         d_state: states of each head's channels.
-        head_dim: channels a head; must divide expand * d_model.
+        head_dim: channels a head, a divisor of expand * d_model; the largest up to 64 by default.
         expand: inner features a feature.
         n_groups: groups of heads that share B and C; must divide the number of heads.
         d_conv: width of the short convolution.
@@ -53,7 +52,7 @@ class Mamba2(SelectiveLayer):
         self,
         d_model: int,
         d_state: int = 128,
-        head_dim: int = 64,
+        head_dim: int | None = None,
         expand: float = 2,
         n_groups: int = 1,
         d_conv: int = 4,
@@ -63,50 +62,38 @@ class Mamba2(SelectiveLayer):
         super().__init__(d_model)
         check_d_state(d_state)
         inner = int(expand * d_model)
-        heads = _quotient("head_dim", inner, head_dim, "the inner features")
-        _quotient("n_groups", heads, n_groups, "the heads")
+        head_dim = head_dim or max(p for p in range(1, 65) if inner % p == 0)
+        heads = positive_quotient("head_dim", inner, head_dim, "the inner features")
+        positive_quotient("n_groups", heads, n_groups, "the heads")
         self.heads, self.groups, self.n, self.dt_limit = heads, n_groups, d_state, dt_limit
-        mixed_features = inner + 2 * n_groups * d_state
+        filtered = inner + 2 * n_groups * d_state
         projections = has_bias(bias, "projections")
-        self.in_proj = nn.Linear(d_model, inner + mixed_features + heads, projections)
-        self.conv = ShortConvolution(mixed_features, d_conv, has_bias(bias, "conv"))
+        self.in_proj = nn.Linear(d_model, inner + filtered + heads, projections)
+        self.conv = ShortConvolution(filtered, d_conv, has_bias(bias, "conv"))
         self.norm = RMSNorm(inner, n_groups)
         self.out_proj = nn.Linear(inner, d_model, projections)
-        self.declare("dt_bias", initial_dt_bias(heads), weight_decay=0.0)
-        self.declare("A_log", torch.empty(heads).uniform_(1, 16).log(), weight_decay=0.0)
-        self.declare("D", torch.ones(heads), weight_decay=0.0)
+        self.declare_dynamics(torch.empty(heads).uniform_(1, 16), heads)
 
     def state_shape(self) -> tuple[int, int, int]:
         """A matrix of d_state x head_dim for each head."""
         return self.heads, self.n, self.out_proj.in_features // self.heads
 
-    def initial_memory(self, batch_size: int) -> tuple[Tensor, ...]:
-        """The tail of the convolution."""
-        return (self.conv.initial_tail(batch_size),)
-
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
         """Project, convolve, and make the selective system."""
         inner, (m, n, p) = self.out_proj.in_features, self.state_shape()
-        z, mixed_features, dt = self.in_proj(u).tensor_split((inner, -m), -1)
-        tail = memory[0] if memory else None
-        mixed_features, tail = self.conv(mixed_features, tail, timing)
-        x, B, C = F.silu(mixed_features).split([inner, self.groups * n, self.groups * n], -1)
+        z, x, dt = self.in_proj(u).tensor_split((inner, -m), -1)
+        x, tail = self.conv(x, memory, timing)
+        x, B, C = x.split([inner, self.groups * n, self.groups * n], -1)
         with full_precision(u.device):
             dt = step_size(dt.to(self.dt_bias.dtype) + self.dt_bias, timing, self.dt_limit)
             B, C = (v.unflatten(-1, (self.groups, n)) for v in (B, C))
             if self.groups > 1:
                 B, C = (v.repeat_interleave(m // self.groups, 2) for v in (B, C))
-            A = Scalar(negative_exponential(self.A_log), n)
+            A = Scalar(self.eigenvalues, n)
             continuous = Continuous(A, B, C, self.D[:, None].expand(m, p))
             system = continuous.select(mixed, dt[..., None])
         return Prepared(system, x.unflatten(-1, (m, p)), (tail,), (z,))
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
         """Gate, normalise and project back."""
-        return self.out_proj(self.norm(y.flatten(2) * F.silu(prepared.carry[0])))
-
-
-def _quotient(name: str, whole: int, part: int, of: str) -> int:
-    if not isinstance(part, int) or part < 1 or whole % part:
-        raise ValueError(f"{name}: must divide {of}, {whole}, got {part!r}")
-    return whole // part
+        return self.out_proj(self.norm(y.flatten(2) * silu(prepared.carry[0])))

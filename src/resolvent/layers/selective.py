@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from resolvent.initialize import timescale
 from resolvent.layers.base import Layer, Timing
+from resolvent.layers.convolution import ShortConvolution
 from resolvent.layers.modal import seeded_generator
 from resolvent.layers.state import State
 from resolvent.system import Discrete
@@ -25,13 +26,24 @@ BIASES = ("none", "conv", "projections", "all")
 class SelectiveLayer(Layer):
     """A layer whose system depends on its input; the memory is what convolutions keep."""
 
+    def declare_dynamics(self, A: Tensor, n: int) -> None:
+        """Parameters of n step sizes and skips, and of eigenvalues that start at -A; no decay.
+
+        The biases' softplus is log-uniform between 0.001 and 0.1, as published.
+        """
+        dt = timescale.log_uniform(n, rng=seeded_generator()).clip(min=DT_FLOOR)
+        self.declare("dt_bias", torch.from_numpy(timescale.inverse_softplus(dt)), None, 0.0)
+        self.declare("A_log", A.log(), None, 0.0)
+        self.declare("D", torch.ones(n), None, 0.0)
+
+    @property
+    def eigenvalues(self) -> Tensor:
+        """-exp(A_log): in the open left half-plane whatever is learned."""
+        return -self.A_log.exp()
+
     @abstractmethod
     def state_shape(self) -> tuple[int, int, int]:
         """Shape (m, n, p) of one row's recurrent state."""
-
-    def initial_memory(self, batch_size: int) -> tuple[Tensor, ...]:
-        """What `prepare` keeps, before the first step; nothing by default."""
-        return ()
 
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Discrete:
         """The system run on u (b, l, d_model).
@@ -49,11 +61,12 @@ class SelectiveLayer(Layer):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> State:
-        """Zeros."""
-        like = next(self.parameters())
-        h = like.new_zeros(batch_size, *self.state_shape())
-        memory = tuple(x.to(device=device, dtype=dtype) for x in self.initial_memory(batch_size))
-        return State(h.to(device=device, dtype=dtype), memory)
+        """Zeros, for the system and for the tails of the layer's convolutions."""
+        h = next(self.parameters()).new_zeros(batch_size, *self.state_shape())
+        convolutions = [x for x in self.children() if isinstance(x, ShortConvolution)]
+        tails = [x.initial_tail(batch_size) for x in convolutions]
+        h, *memory = (x.to(device=device, dtype=dtype) for x in (h, *tails))
+        return State(h, tuple(memory))
 
 
 class RMSNorm(nn.Module):
@@ -77,23 +90,23 @@ class RMSNorm(nn.Module):
         return F.rms_norm(parts, parts.shape[-1:], eps=self.eps).flatten(-2) * self.weight
 
 
-def initial_dt_bias(n: int, dt_min: float = 1e-3, dt_max: float = 1e-1) -> Tensor:
-    """Biases whose softplus is log-uniform between dt_min and dt_max, but at least DT_FLOOR."""
-    dt = timescale.log_uniform(n, dt_min, dt_max, seeded_generator()).clip(min=DT_FLOOR)
-    return torch.from_numpy(timescale.inverse_softplus(dt))
-
-
-def negative_exponential(log: Tensor) -> Tensor:
-    """Real eigenvalues -exp(log): in the open left half-plane whatever is learned."""
-    return -log.exp()
-
-
 def step_size(raw: Tensor, timing: Timing, limit: tuple[float, float] = (0.0, math.inf)) -> Tensor:
     """Softplus of raw (b, l, m) within limits, scaled by the factors of irregular time."""
     dt = F.softplus(raw)
     if tuple(limit) != (0.0, math.inf):
         dt = dt.clamp(*limit)
     return dt if timing.dt is None else dt * timing.dt.to(dt.dtype)[..., None]
+
+
+def positive_quotient(name: str, whole: int, part: int, of: str) -> int:
+    """How many parts make the whole.
+
+    Raises:
+        ValueError: the argument ``name``, which is ``part``, does not divide ``of``.
+    """
+    if not isinstance(part, int) or part < 1 or whole % part:
+        raise ValueError(f"{name}: must divide {of}, {whole}, got {part!r}")
+    return whole // part
 
 
 def has_bias(bias: str, where: str) -> bool:
