@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from resolvent.layers.base import Layer
 from resolvent.layers.bidirectional import Bidirectional
+from resolvent.layers.mixer import Mixer
 from resolvent.topology.padding import real_steps, zero_padding
 
 
@@ -57,6 +57,7 @@ class Block(nn.Module):
         norm: "layer", "rms", "batch" (over the real steps of all rows) or "none".
         prenorm: norm on the branch's input (True) or on the block's output (False).
         dropout: probability in [0, 1); active in training, never in ``step``.
+        eps: the norm's, see :func:`make_norm`.
 
     Raises:
         ValueError: mix or norm is unknown, or dropout lies outside [0, 1).
@@ -64,11 +65,12 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        layer: Layer | Bidirectional,
+        layer: Mixer | Bidirectional,
         mix: str = "half_glu1",
         norm: str = "layer",
         prenorm: bool = True,
         dropout: float = 0.0,
+        eps: float | None = None,
     ):
         super().__init__()
         if not 0 <= dropout < 1:
@@ -76,7 +78,7 @@ class Block(nn.Module):
         self.d_model = layer.d_model
         self.prenorm = prenorm
         self.dropout = dropout
-        self.norm = make_norm(norm, layer.d_model)
+        self.norm = make_norm(norm, layer.d_model, eps)
         self.layer = layer
         self.mix = Mix(layer.d_model, mix)
 
@@ -207,18 +209,18 @@ class BatchNorm(nn.Module):
         )
 
 
-def make_norm(norm: str, d_model: int) -> nn.Module:
-    """The norm named ``norm``, one of ``NORMS``.
+def make_norm(norm: str, d_model: int, eps: float | None = None) -> nn.Module:
+    """The norm named ``norm``, one of ``NORMS``; eps is 1e-5 by default, 1e-6 for "rms".
 
     Raises:
         ValueError: the name is unknown.
     """
     if norm == "layer":
-        return nn.LayerNorm(d_model)
+        return nn.LayerNorm(d_model, eps or 1e-5)
     if norm == "rms":
-        return nn.RMSNorm(d_model, eps=1e-6)
+        return nn.RMSNorm(d_model, eps or 1e-6)
     if norm == "batch":
-        return BatchNorm(d_model)
+        return BatchNorm(d_model, eps=eps or 1e-5)
     if norm == "none":
         return nn.Identity()
     raise ValueError(f"norm: {norm!r} is unknown; choose one of {', '.join(NORMS)}")

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from resolvent.layers.base import Layer
+from resolvent.layers.mixer import Mixer
 from resolvent.topology.orders import reverse, reverse_resets
 
 
@@ -22,7 +22,7 @@ class Bidirectional(nn.Module):
 
     causal: ClassVar[bool] = False
 
-    def __init__(self, forward_layer: Layer, backward_layer: Layer):
+    def __init__(self, forward_layer: Mixer, backward_layer: Mixer):
         super().__init__()
         if forward_layer.d_model != backward_layer.d_model:
             raise ValueError(

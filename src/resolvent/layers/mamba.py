@@ -73,7 +73,8 @@ class Mamba(SelectiveLayer):
 
     def state_shape(self) -> tuple[int, int, int]:
         """d_state states for each inner feature."""
-        return *self.A_log.shape, 1
+        inner, n = self.A_log.shape
+        return inner, n, 1
 
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
         """Project, convolve, and make the selective system."""

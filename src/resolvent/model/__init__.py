@@ -3,11 +3,14 @@
 from resolvent.model.backbone import Backbone
 from resolvent.model.config import ModelConfig, build_model, find_layer
 from resolvent.model.folder import describe, load_model, save_model
+from resolvent.model.language import LanguageConfig, LanguageModel
 from resolvent.model.sequence import ModelState, SequenceModel
 from resolvent.model.streaming import Stream
 
 __all__ = [
     "Backbone",
+    "LanguageConfig",
+    "LanguageModel",
     "ModelConfig",
     "ModelState",
     "SequenceModel",

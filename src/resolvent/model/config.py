@@ -10,13 +10,46 @@ from typing import Any, Self
 
 from resolvent import layers
 from resolvent.block import Block
-from resolvent.layers import Bidirectional, Layer
+from resolvent.layers import Bidirectional, Mixer
 from resolvent.model.backbone import Backbone
 from resolvent.model.sequence import SequenceModel
 
 
+class Described:
+    """A frozen dataclass that a JSON file can hold."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON.
+
+        Raises:
+            TypeError: a layer option is an object that JSON cannot hold.
+        """
+        for name, value in _options(self):
+            try:
+                json.dumps(value)
+            except TypeError:
+                raise TypeError(
+                    f"layer_options[{name!r}]: {type(value).__name__} cannot be written to a file; "
+                    "use a name or numbers, or build the model by hand"
+                ) from None
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of :meth:`to_dict`; missing fields take their defaults.
+
+        Raises:
+            ValueError: a name is unknown.
+        """
+        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: unknown; the fields are {', '.join(known)}")
+        return cls(**values)
+
+
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Described):
     """A stack of equal blocks, and how it predicts.
 
     Attributes:
@@ -45,37 +78,7 @@ class ModelConfig:
     pool: str = "mean"
 
     def __post_init__(self) -> None:
-        options = {name: _as_tuple(value) for name, value in self.layer_options.items()}
-        object.__setattr__(self, "layer_options", options)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON.
-
-        Raises:
-            TypeError: a layer option is an object that JSON cannot hold.
-        """
-        for name, value in self.layer_options.items():
-            try:
-                json.dumps(value)
-            except TypeError:
-                raise TypeError(
-                    f"layer_options[{name!r}]: {type(value).__name__} cannot be written to a file; "
-                    "use a name or numbers, or build the model by hand"
-                ) from None
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of :meth:`to_dict`; missing fields take their defaults.
-
-        Raises:
-            ValueError: a name is unknown.
-        """
-        known = [f.name for f in fields(cls)]
-        unknown = [name for name in values if name not in known]
-        if unknown:
-            raise ValueError(f"{', '.join(unknown)}: unknown; the fields are {', '.join(known)}")
-        return cls(**values)
+        object.__setattr__(self, "layer_options", as_tuples(self.layer_options))
 
 
 def build_model(config: ModelConfig, d_input: int, n_outputs: int | None) -> SequenceModel:
@@ -102,7 +105,7 @@ def build_model(config: ModelConfig, d_input: int, n_outputs: int | None) -> Seq
     return model
 
 
-def find_layer(name: str) -> type[Layer]:
+def find_layer(name: str) -> type[Mixer]:
     """The layer class called ``name``.
 
     Raises:
@@ -113,21 +116,39 @@ def find_layer(name: str) -> type[Layer]:
     return layers.ALL[name]
 
 
-def _make_layer(config: ModelConfig) -> Layer | Bidirectional:
-    make = find_layer(config.layer)
+def make_layer(name: str, d_model: int, options: Mapping[str, Any]) -> Mixer:
+    """The layer ``name`` with its own options.
+
+    Raises:
+        ValueError: the layer or an option is unknown; the message lists what is known.
+    """
+    make = find_layer(name)
     known = [name for name in inspect.signature(make).parameters if name != "d_model"]
-    unknown = [name for name in config.layer_options if name not in known]
+    unknown = [name for name in options if name not in known]
     if unknown:
         raise ValueError(
-            f"layer_options: {config.layer} does not take {', '.join(unknown)}; "
-            f"it takes {', '.join(known)}"
+            f"layer_options: {name} does not take {', '.join(unknown)}; it takes {', '.join(known)}"
         )
-    layer = make(config.d_model, **config.layer_options)
-    if config.bidirectional:
-        return Bidirectional(layer, make(config.d_model, **config.layer_options))
-    return layer
+    return make(d_model, **options)
 
 
-def _as_tuple(value: Any) -> Any:
-    """Lists, as JSON gives them, to tuples, as layers take them."""
-    return tuple(_as_tuple(v) for v in value) if isinstance(value, (list, tuple)) else value
+def as_tuples(value: Any) -> Any:
+    """Lists, as JSON gives them, to tuples, as layers take them; within mappings too."""
+    if isinstance(value, Mapping):
+        return {name: as_tuples(v) for name, v in value.items()}
+    return tuple(as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def _make_layer(config: ModelConfig) -> Mixer | Bidirectional:
+    def make() -> Mixer:
+        return make_layer(config.layer, config.d_model, config.layer_options)
+
+    return Bidirectional(make(), make()) if config.bidirectional else make()
+
+
+def _options(config: Any) -> list[tuple[str, Any]]:
+    """Every option of every layer of a config, with its name."""
+    found = []
+    for name, value in config.layer_options.items():
+        found += value.items() if isinstance(value, Mapping) else [(name, value)]
+    return found

@@ -1,0 +1,60 @@
+"""Language models from and to folders: ours, and the published layouts of `resolvent.interop`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resolvent.interop import LAYOUTS, find_layout, read_config, read_tensors, write_folder
+from resolvent.model.language import LanguageConfig, LanguageModel
+
+SECTION = "language"
+"""Section of a config.json of our own that holds the fields of a `LanguageConfig`."""
+
+LEARNER = "model."
+"""Prefix of the weights in the folder of a training run."""
+
+
+def load_pretrained(folder: str | Path, dtype: torch.dtype) -> LanguageModel:
+    """The body of :meth:`LanguageModel.from_pretrained`."""
+    config = read_config(folder)
+    layout = None if SECTION in config else find_layout(config)
+    try:
+        fields = config[SECTION] if layout is None else layout.to_fields(config)
+        model = LanguageModel(LanguageConfig.from_dict(fields))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder}: config.json describes no model: {error!r}") from error
+    tensors = read_tensors(folder)
+    if layout is None:
+        weights = {name.removeprefix(LEARNER): x for name, x in tensors.items()}
+    else:
+        parameters = set(model.state_dict())
+        weights = layout.import_tensors(tensors, parameters, model.config.n_layers)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{folder}: the weights are not those of config.json: {error}") from error
+    return model.to(dtype).eval()
+
+
+def save_pretrained(model: LanguageModel, folder: str | Path, layout: str) -> None:
+    """The body of :meth:`LanguageModel.save_pretrained`."""
+    fields, weights = model.config.to_dict(), model.state_dict()
+    if layout == "resolvent":
+        write_folder(folder, {SECTION: fields}, weights)
+        return
+    if layout not in LAYOUTS:
+        known = ", ".join(("resolvent", *LAYOUTS))
+        raise ValueError(f"layout: {layout!r} is unknown; choose one of {known}")
+    chosen = LAYOUTS[layout]
+    kinds = set(fields["layers"])
+    plain: dict[str, Any] = {"mix": "none", "boundary": None}
+    if kinds != {chosen.kind} or any(fields[name] != value for name, value in plain.items()):
+        raise ValueError(
+            f"layout: {layout!r} holds blocks of {chosen.kind} alone, without a mix or a boundary, "
+            f"and this model has {', '.join(sorted(kinds))}; save it as 'resolvent'"
+        )
+    tensors = chosen.export_tensors(weights, model.config.n_layers)
+    write_folder(folder, chosen.from_fields(fields), tensors)
