@@ -99,9 +99,10 @@ def fit(
         silent = quiet or not run.accelerator.is_main_process
         run.train(stop, stack.enter_context(Display(run.total, run.state.step, silent)))
         run.accelerator.wait_for_everyone()
-        best = files.load_weights(folder / files.WEIGHTS, model)["row"]
+        step = files.load_weights(folder / files.WEIGHTS, model)["step"]
     model.eval()
     state = run.state
+    best = next(row for row in state.history if row["step"] == step)
     status = "finished" if state.step == run.total else "stopped early"
     return FitResult(status, state.step, best, state.history, folder if run_dir else None)
 
@@ -205,7 +206,7 @@ class _Run:
         self.state.loss_sum, self.state.loss_count = 0.0, 0
         if self.accelerator.is_main_process:
             if best_row(self.state.history, self.metric) is row:
-                files.save_weights(self.folder / files.WEIGHTS, self.model, row=row)
+                files.save_weights(self.folder / files.WEIGHTS, self.model, step=row["step"])
             files.write_metrics(self.folder, self.state.history)
         return row
 
