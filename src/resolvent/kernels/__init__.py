@@ -8,5 +8,15 @@ choice (see `resolvent.kernels.backend`).
 from resolvent.kernels.backend import OpStatus, status, using
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
+from resolvent.kernels.selective import Selective, selective_scan
 
-__all__ = ["OpStatus", "diagonal_scan", "diagonal_ssm", "short_convolution", "status", "using"]
+__all__ = [
+    "OpStatus",
+    "Selective",
+    "diagonal_scan",
+    "diagonal_ssm",
+    "selective_scan",
+    "short_convolution",
+    "status",
+    "using",
+]

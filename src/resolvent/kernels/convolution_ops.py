@@ -57,14 +57,14 @@ def _convolution(x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor]
 
 def _convolution_backward(*inputs: Any) -> tuple[Tensor, ...]:
     """The op runs again."""
-    x, weight, bias, tail, resets, lengths, silu, gy, gtail = inputs
+    x, weight, bias, tail, *rest, gy, gtail = inputs
     gy = torch.zeros_like(x) if gy is None else gy
     gtail = _tail_like(x, weight).zero_() if gtail is None else gtail
     bias = x.new_zeros(x.shape[2]) if bias is None else bias
     tail = torch.zeros_like(gtail) if tail is None else tail
-    leaves = [t.detach().requires_grad_() for t in (x, weight, bias, tail)]
+    leaves: Any = [t.detach().requires_grad_() for t in (x, weight, bias, tail)]
     with torch.enable_grad():
-        outputs = _by_torch(*leaves, resets, lengths, silu)
+        outputs = _by_torch(*leaves, *rest)
     grads = torch.autograd.grad(outputs, leaves, (gy, gtail), materialize_grads=True)
     return tuple(g.contiguous() for g in grads)
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from resolvent.kernels.slabs import Slab, slabs
+
 _CHUNK = 32  # steps written out at once by `ssm`
 _SLAB = 1 << 22  # numbers that one slab of `ssm` may hold
 
@@ -239,20 +241,11 @@ def _slab(
     return torch.where(inside, y, 0), _last_state(coefficients, u, before, epoch, lengths)
 
 
-def _slabs(
-    a: Tensor, u: Tensor, resets: Tensor | None, lengths: Tensor | None
-) -> list[tuple[slice, Tensor | None, Tensor]]:
-    """Stretches of time with their resets and the lengths that remain in them."""
+def _slabs(a: Tensor, u: Tensor, resets: Tensor | None, lengths: Tensor | None) -> list[Slab]:
+    """Stretches of time whose states do not take too much room."""
     (b, l, m), n = u.shape, a.shape[-1]
-    if lengths is None:
-        lengths = torch.full((b,), l, device=u.device)
     steps = max(_SLAB // max(b * m * max(_CHUNK, n), 1), 1) * _CHUNK
-    slabs = []
-    for start in range(0, l, steps):
-        stop = min(start + steps, l)
-        left = (lengths.long() - start).clamp(0, stop - start)
-        slabs.append((slice(start, stop), None if resets is None else resets[:, start:stop], left))
-    return slabs
+    return slabs((b, l), steps, resets, lengths, u.device)
 
 
 def ssm(

@@ -2,6 +2,10 @@
 // float32 they are right to about one unit in the last place, as those of PyTorch are.
 #pragma once
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include "vector.hpp"
 
 namespace resolvent {
@@ -44,14 +48,6 @@ inline V smaller(V x, V y) {
   return x > y ? y : x;
 }
 
-// c[0] + x (c[1] + x (c[2] + ...
-template <class V, std::size_t count>
-inline V polynomial(const Element<V> (&c)[count], V x) {
-  V sum = all<V>(c[count - 1]);
-  for (std::size_t i = count - 1; i-- > 0;) sum = sum * x + c[i];
-  return sum;
-}
-
 // Constants. kRound is so large that numbers near it are integers, which its lowest bits show.
 // kExp2: 2^x for |x| <= 1/2; its value and its slope at 0 are exact, so that slow decays, which are
 // products of many factors close to 1, stay right. kLog1p: log(1 + x) / s as a polynomial in s^2,
@@ -82,12 +78,35 @@ struct Constants<double> {
                                       2. / 25, 2. / 27, 2. / 29, 2. / 31, 2. / 33};
 };
 
-// 2^(k + x) for |x| <= 1/2, where k is an integer and `shifted` is k + kRound.
+// c[0] + x (c[1] + x (c[2] + ...
+template <class V, std::size_t count>
+inline V polynomial(const Element<V> (&c)[count], V x) {
+  V sum = all<V>(c[count - 1]);
+  for (std::size_t i = count - 1; i-- > 0;) sum = sum * x + c[i];
+  return sum;
+}
+
+// x 2^k for integers k from kLowest to kHighest.
 template <class V>
-inline V scaled_exp2(V x, V shifted) {
+inline V scaled(V x, V k) {
   using K = Constants<Element<V>>;
-  const auto exponent = bits<Integers<V>>(shifted) << K::kMantissa;
-  return bits<V>(bits<Integers<V>>(polynomial(K::kExp2, x)) + exponent);
+  return bits<V>(bits<Integers<V>>(x) + (bits<Integers<V>>(k + K::kRound) << K::kMantissa));
+}
+
+#ifdef __AVX512F__
+// Single instructions that compilers do not find by themselves.
+inline Vector<float> larger(Vector<float> x, Vector<float> y) { return _mm512_maskz_max_ps(-1, y, x); }
+inline Vector<double> larger(Vector<double> x, Vector<double> y) { return _mm512_maskz_max_pd(-1, y, x); }
+inline Vector<float> smaller(Vector<float> x, Vector<float> y) { return _mm512_maskz_min_ps(-1, y, x); }
+inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm512_maskz_min_pd(-1, y, x); }
+inline Vector<float> scaled(Vector<float> x, Vector<float> k) { return _mm512_maskz_scalef_ps(-1, x, k); }
+inline Vector<double> scaled(Vector<double> x, Vector<double> k) { return _mm512_maskz_scalef_pd(-1, x, k); }
+#endif
+
+template <class V>
+inline V nearest_integer(V x) {
+  using K = Constants<Element<V>>;
+  return (x + K::kRound) - K::kRound;
 }
 
 // 2^x; what is too small or too large for a normal number is the smallest or the largest one.
@@ -95,19 +114,21 @@ template <class V>
 inline V exp2(V x) {
   using K = Constants<Element<V>>;
   x = smaller(larger(x, all<V>(K::kLowest)), all<V>(K::kHighest));
-  const V shifted = x + K::kRound;
-  return scaled_exp2(x - (shifted - K::kRound), shifted);
+  const V k = nearest_integer(x);
+  return scaled(polynomial(K::kExp2, x - k), k);
 }
 
 inline constexpr double kLog2E = 0x1.71547652b82fep0;
 
+// e^x, within the same limits.
 template <class V>
 inline V exp(V x) {
-  using K = Constants<Element<V>>;
-  constexpr auto kLog2E_ = static_cast<Element<V>>(kLog2E);
-  x = smaller(larger(x, all<V>(K::kLowest / kLog2E_)), all<V>(K::kHighest / kLog2E_));
-  const V shifted = x * kLog2E_ + K::kRound, k = shifted - K::kRound;
-  return scaled_exp2(((x - k * K::kLn2High) - k * K::kLn2Low) * kLog2E_, shifted);
+  using Real = Element<V>;
+  using K = Constants<Real>;
+  constexpr auto kTurn = static_cast<Real>(kLog2E);
+  x = smaller(larger(x, all<V>(K::kLowest / kTurn)), all<V>(K::kHighest / kTurn));
+  const V k = nearest_integer(x * kTurn);
+  return scaled(polynomial(K::kExp2, ((x - k * K::kLn2High) - k * K::kLn2Low) * kTurn), k);
 }
 
 template <class V>

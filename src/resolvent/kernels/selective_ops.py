@@ -1,0 +1,126 @@
+"""The selective scan as an op of `torch.library`: schemas, gradients, fake tensors."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resolvent.kernels import selective_torch
+from resolvent.kernels.registry import (
+    BLOCK,
+    Gradient,
+    addresses,
+    contiguous,
+    kind,
+    like,
+    native_for,
+    register,
+    row_marks,
+)
+
+_INPUTS = (
+    "Tensor u, Tensor dt, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? bias, Tensor? z, "
+    "Tensor? h0, Tensor? resets, Tensor? lengths"
+)
+_GRADIENTS = ("gu", "gdt", "gA", "gB", "gC", "gD", "gbias", "gz", "gh0")
+
+
+def _state_like(u: Tensor, A: Tensor) -> Tensor:
+    return u.new_empty(u.shape[0], *A.shape)
+
+
+def _sizes(u: Tensor, A: Tensor, B: Tensor) -> tuple[int, ...]:
+    return (*u.shape, A.shape[1], B.shape[2])
+
+
+def _empty_checkpoints(u: Tensor, A: Tensor, keep: bool) -> Tensor:
+    """Room for the states that the backward pass starts from, before all blocks but the first."""
+    blocks = max(u.shape[1] - 1, 0) // BLOCK if keep else 0
+    return u.new_empty(u.shape[0], blocks, A.shape[1], A.shape[0])
+
+
+def _prepared(inputs: list[Any]) -> list[Any]:
+    return [*contiguous(*inputs[:9]), *row_marks(inputs[9], inputs[10])]
+
+
+def _for_torch(u: Tensor, A: Tensor, inputs: list[Any]) -> tuple[Any, ...]:
+    h = _state_like(u, A).zero_() if inputs[8] is None else inputs[8]
+    *tensors, _, resets, lengths = inputs
+    return selective_torch.Inputs._make([*tensors, h]), resets, lengths
+
+
+def _selective(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *inputs, keep = arguments
+    u, _, A, B, *_ = inputs
+    checkpoints = _empty_checkpoints(u, A, keep)
+    kernels = native_for(u)
+    if kernels is None:
+        y, h_last = selective_torch.scan(*_for_torch(u, A, inputs))
+        return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
+    inputs = _prepared(inputs)
+    y, h_last = like(u), _state_like(u, A)
+    arrays = addresses(*inputs, y, h_last, checkpoints if keep else None)
+    kernels.selective_forward(kind(u), _sizes(u, A, B), arrays)
+    return y, h_last, checkpoints
+
+
+def _selective_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    *inputs, checkpoints, gy, gh_last = arguments
+    u, _, A, B, *_ = inputs
+    gy = torch.zeros_like(u) if gy is None else gy
+    kernels = native_for(u)
+    empty = _fake_backward(*inputs)
+    if kernels is None:
+        gh_last = _state_like(u, A).zero_() if gh_last is None else gh_last
+        given = _for_torch(u, A, inputs)
+        grads = selective_torch.scan_backward(*given, gy=gy, gh=gh_last)
+        pairs = zip(grads, empty, strict=True)
+        return tuple(x if grad is None else grad.contiguous() for grad, x in pairs)
+    if checkpoints.shape[1] != max(u.shape[1] - 1, 0) // BLOCK:
+        checkpoints = _selective(*inputs, True)[2]  # was not told to keep them
+    given = [*_prepared(inputs), *contiguous(checkpoints, gy, gh_last)]
+    kernels.selective_backward(kind(u), _sizes(u, A, B), addresses(*given, *empty))
+    return empty
+
+
+def _fake(*arguments: Any) -> tuple[Tensor, ...]:
+    u, _, A, *_, keep = arguments
+    return like(u), _state_like(u, A), _empty_checkpoints(u, A, keep)
+
+
+def _fake_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    """Shapes of all gradients; those of what is not given are empty."""
+    u, dt, A, B, C, D, bias, z, *_ = arguments
+    shapes = (u.new_empty(0) if x is None else like(x) for x in (u, dt, A, B, C, D, bias, z))
+    return *shapes, _state_like(u, A)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(output[2])
+    ctx.save_for_backward(*inputs[:11], output[2])
+
+
+def _differentiate(
+    ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
+) -> tuple[Tensor | None, ...]:
+    *inputs, checkpoints = ctx.saved_tensors
+    if gy is None and gh_last is None:
+        return (None,) * 12
+    grads = torch.ops.resolvent.selective_scan_backward(*inputs, checkpoints, gy, gh_last)
+    pairs = zip(grads, inputs[:9], strict=True)
+    return *(None if x is None else grad for grad, x in pairs), None, None, None
+
+
+register(
+    f"selective_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last) -> "
+    f"({', '.join(f'Tensor {name}' for name in _GRADIENTS)})",
+    _selective_backward,
+    _fake_backward,
+)
+selective = register(
+    f"selective_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
+    _selective,
+    _fake,
+    Gradient(_differentiate, _save),
+)
