@@ -5,20 +5,32 @@ recur     that loop fused into one kernel (diagonal)
 convolve  FFT with the system's kernel (invariant)
 chunk     matrix products of tile size (invariant)
 scan      associative scan (closed structures)
+
+A recurrence that is not linear is a cell, a function of state and input, and has no system until it
+is linearised along a trajectory:
+
+unroll    the definition, step by step
+newton    all steps at once, by Newton's method over linear recurrences
 """
 
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
+from resolvent.execute.newton import NewtonOptions, Solution, newton
 from resolvent.execute.run import run
 from resolvent.execute.step import loop, step
+from resolvent.execute.unroll import unroll
 from resolvent.kernels import short_convolution
 
 __all__ = [
     "EXECUTIONS",
+    "NewtonOptions",
+    "Solution",
     "check_name",
     "choose",
     "loop",
+    "newton",
     "run",
     "short_convolution",
     "step",
+    "unroll",
     "why_illegal",
 ]
