@@ -43,12 +43,13 @@ def save_state(state: Any, path: str | Path) -> None:
     write_atomic(path, save(tensors))
 
 
-def load_state(path: str | Path, like: Any) -> Any:
+def load_state(path: str | Path, like: Any, grows: bool = False) -> Any:
     """Read a state written by :func:`save_state`.
 
     Args:
         path: the file.
         like: a state of the same layer or model, such as its ``initial_state``; any batch size.
+        grows: whether axis 1 of a tensor counts steps, and may differ.
 
     Raises:
         ValueError: the file is damaged, or holds another number of tensors, or other shapes, than
@@ -60,8 +61,9 @@ def load_state(path: str | Path, like: Any) -> Any:
     except SafetensorError as error:
         raise ValueError(f"path: {path} is not a safetensors file ({error})") from error
     found = [tensors.get(str(i)) for i in range(len(leaves))]
-    shapes = [None if x is None else tuple(x.shape[1:]) for x in found]
-    expected = [tuple(x.shape[1:]) for x in leaves]
+    first = 2 if grows else 1
+    shapes = [None if x is None else tuple(x.shape[first:]) for x in found]
+    expected = [tuple(x.shape[first:]) for x in leaves]
     if shapes != expected or len(tensors) != len(leaves):
         raise ValueError(
             f"path: {path} holds states of shapes {shapes}, expected {expected} (without the batch "

@@ -2,22 +2,31 @@
 
 from resolvent.model.backbone import Backbone
 from resolvent.model.config import ModelConfig, build_model, find_layer
+from resolvent.model.context import Context, PrefixCache, load_context, read
 from resolvent.model.folder import describe, load_model, save_model
+from resolvent.model.generation import Generation
 from resolvent.model.language import LanguageConfig, LanguageModel
+from resolvent.model.sampling import Sampling
 from resolvent.model.sequence import ModelState, SequenceModel
 from resolvent.model.streaming import Stream
 
 __all__ = [
     "Backbone",
+    "Context",
+    "Generation",
     "LanguageConfig",
     "LanguageModel",
     "ModelConfig",
     "ModelState",
     "SequenceModel",
+    "PrefixCache",
+    "Sampling",
     "Stream",
     "build_model",
     "describe",
     "find_layer",
+    "load_context",
     "load_model",
+    "read",
     "save_model",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,13 @@ from torch.nn import functional as F
 from resolvent.block import MIXES, Block, make_norm, real_mask
 from resolvent.layers.selective import RMSNorm
 from resolvent.model.config import Described, as_tuples, make_layer
+from resolvent.model.tokenizer import Bytes, Tokenizer
 from resolvent.topology.padding import zero_padding
+
+if TYPE_CHECKING:
+    from resolvent.model.context import Context
+    from resolvent.model.generation import Generation, Prompts
+    from resolvent.model.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,16 @@ class LanguageModel(nn.Module):
     Args:
         config: what it is made of; weights come from torch's random generator.
 
+    Attributes:
+        tokenizer: how texts become tokens; None if unknown.
+        end_tokens: tokens after which nothing more is generated.
+
     Raises:
         ValueError: a name is unknown or a number out of range.
-        TypeError: a layer reads the future.
     """
+
+    tokenizer: Tokenizer | None = None
+    end_tokens: tuple[int, ...] = ()
 
     def __init__(self, config: LanguageConfig):
         super().__init__()
@@ -97,6 +109,10 @@ class LanguageModel(nn.Module):
         self.norm = make_norm("rms", config.d_model, config.norm_eps)
         self.head = None if config.tied else nn.Linear(config.d_model, rows, bias=False)
         _initialise(self)
+        if config.boundary is not None:
+            self.end_tokens = (config.boundary,)
+        if config.vocab_size in (256, 257):
+            self.tokenizer = Bytes()
 
     def forward(
         self,
@@ -159,6 +175,36 @@ class LanguageModel(nn.Module):
     ) -> tuple[Any, ...]:
         """The blocks' states before the first token."""
         return tuple(block.initial_state(batch_size, device, dtype) for block in self.blocks)
+
+    def stream(
+        self,
+        prompts: Prompts,
+        max_tokens: int = 128,
+        sampling: Sampling | None = None,
+        stop: Sequence[str | int] = (),
+        context: Context | None = None,
+    ) -> Generation:
+        """Text as it comes; arguments and iterator as :class:`resolvent.model.Generation`."""
+        from resolvent.model.generation import Generation
+
+        return Generation(self, prompts, max_tokens, sampling, stop, context)
+
+    def generate(
+        self,
+        prompts: Prompts,
+        max_tokens: int = 128,
+        sampling: Sampling | None = None,
+        stop: Sequence[str | int] = (),
+        context: Context | None = None,
+    ) -> list:
+        """What follows each prompt: a text a row, or a list of tokens a row if tokens are given.
+
+        Arguments as in :class:`resolvent.model.Generation`.
+        """
+        generation = self.stream(prompts, max_tokens, sampling, stop, context)
+        for _ in generation:
+            pass
+        return generation.pieces
 
     @property
     def grows(self) -> bool:

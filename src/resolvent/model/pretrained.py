@@ -9,6 +9,7 @@ import torch
 
 from resolvent.interop import LAYOUTS, find_layout, read_config, read_tensors, write_folder
 from resolvent.model.language import LanguageConfig, LanguageModel
+from resolvent.model.tokenizer import find_tokenizer
 
 SECTION = "language"
 """Section of a config.json of our own that holds the fields of a `LanguageConfig`."""
@@ -36,6 +37,10 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype) -> LanguageModel:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f"{folder}: the weights are not those of config.json: {error}") from error
+    model.tokenizer = find_tokenizer(folder, model.config.vocab_size)
+    if layout is not None and config.get("eos_token_id") is not None:
+        ends = config["eos_token_id"]
+        model.end_tokens = tuple(ends) if isinstance(ends, list) else (ends,)
     return model.to(dtype).eval()
 
 
