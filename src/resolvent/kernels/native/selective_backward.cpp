@@ -8,6 +8,7 @@
 // The states are computed again, block by block, from those that the forward pass kept.
 
 #include "functions.hpp"
+#include "memory.hpp"
 #include "parallel.hpp"
 #include "selective.hpp"
 #include "strip.hpp"

@@ -1,4 +1,5 @@
 #include "functions.hpp"
+#include "memory.hpp"
 #include "parallel.hpp"
 #include "selective.hpp"
 #include "strip.hpp"
