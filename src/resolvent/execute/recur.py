@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from resolvent.discretize import mixed
 from resolvent.execute.blocks import in_blocks
-from resolvent.kernels import diagonal_scan, diagonal_ssm
-from resolvent.system import Discrete, Varying
+from resolvent.kernels import Selective, diagonal_scan, diagonal_ssm, selective_scan
+from resolvent.structure import Diagonal
+from resolvent.system import Discrete, Sampled, Varying
 
 
-@in_blocks
 def recur(
     system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Fused recurrence of a diagonal system; arguments as in :func:`resolvent.execute.run`."""
+    if u.shape[-1] == 1 and is_selective(system):
+        kernel = _select(system)
+        y, h = selective_scan(kernel, u[..., 0], h0[..., 0], resets, lengths)
+        return y[..., None], h[..., None]
     if isinstance(system, Varying) or system.mimo or u.shape[-1] != 1:
         return _states(system, u, h0, resets, lengths)
     a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
@@ -21,6 +26,27 @@ def recur(
     return y[..., None] + system.D * u, h[..., None]
 
 
+def is_selective(system: Discrete) -> bool:
+    """Whether the kernel of selective systems takes this one, for inputs of one channel a head."""
+    transition = system.transition
+    if not (isinstance(transition, Sampled) and transition.selective) or system.mimo:
+        return False
+    A = transition.continuous.A
+    return isinstance(A, Diagonal) and not A.dtype.is_complex and transition.rule is mixed
+
+
+def _select(system: Discrete) -> Selective:
+    """The undiscretised system as its kernel takes it."""
+    transition: Sampled = system.transition  # type: ignore[assignment]
+    A, B, C = transition.continuous.A, transition.continuous.B, system.output
+    if B.shape[2] != C.shape[2]:  # one of them is shared by all heads
+        m = system.D.shape[0]
+        B, C = (x.expand(-1, -1, m, -1) for x in (B, C))
+    values: Tensor = A.values  # type: ignore[attr-defined]
+    return Selective(values, B, C, transition.dt[..., 0], system.D[:, 0])
+
+
+@in_blocks
 def _states(
     system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
