@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_torch
+from resolvent.kernels import diagonal_torch, scan_torch
 from resolvent.kernels.registry import (
     BLOCK,
     Gradient,
@@ -40,7 +40,7 @@ def _scan(
 ) -> tuple[Tensor, Tensor]:
     kernels = native_for(x)
     if kernels is None:
-        return diagonal_torch.scan(a, x, h0, resets, lengths)
+        return scan_torch.scan(a, x, h0, resets, lengths)
     a, a_row, a_step = _layout(a)
     x, h0, resets, lengths = *contiguous(x, h0), *row_marks(resets, lengths)
     h, h_last = torch.empty_like(x), x.new_empty(x.shape[0], x.shape[2])
@@ -63,7 +63,7 @@ def _scan_backward(
     if kernels is None:
         gh = torch.zeros_like(h) if gh is None else gh
         gh_last = h.new_zeros(batch, n) if gh_last is None else gh_last
-        ga, gx, gh0 = diagonal_torch.scan_backward(a, h, h0, resets, lengths, gh, gh_last)
+        ga, gx, gh0 = scan_torch.scan_backward(a, h, h0, resets, lengths, gh, gh_last)
     else:
         packed, a_row, a_step = _layout(a)
         h, h0, gh, gh_last = contiguous(h, h0, gh, gh_last)

@@ -1,7 +1,7 @@
 """The selective scan on PyTorch operations: where no compiler was, and on other devices.
 
 Time is taken a slab at a time, so that the states of all steps never exist at once; within a slab
-they are found by `diagonal_torch.scan`.
+they are found by `scan_torch.scan`.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_torch
+from resolvent.kernels import scan_torch
 from resolvent.kernels.slabs import Slab, slabs
 
 _NUMBERS = 1 << 20
@@ -54,7 +54,7 @@ def _run(x: Inputs, slab: Slab) -> tuple[Tensor, Tensor]:
         dt = torch.logaddexp(dt + x.bias, torch.zeros_like(dt))
     a = torch.exp(dt[..., None] * x.A)
     inputs = (dt * x.u).unflatten(2, (x.B.shape[2], -1))[..., None] * x.B[:, :, :, None]
-    h, last = diagonal_torch.scan(
+    h, last = scan_torch.scan(
         a.flatten(2), inputs.flatten(2), x.h.flatten(1), slab.resets, slab.left
     )
     y = (h.view_as(inputs) * x.C[:, :, :, None]).sum(-1).flatten(2)
