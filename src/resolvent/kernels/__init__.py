@@ -8,13 +8,16 @@ choice (see `resolvent.kernels.backend`).
 from resolvent.kernels.backend import OpStatus, status, using
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
+from resolvent.kernels.matrix import delta_rule, matrix_scan
 from resolvent.kernels.selective import Selective, selective_scan
 
 __all__ = [
     "OpStatus",
     "Selective",
+    "delta_rule",
     "diagonal_scan",
     "diagonal_ssm",
+    "matrix_scan",
     "selective_scan",
     "short_convolution",
     "status",

@@ -23,7 +23,7 @@ import torch
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 """The instruction sets that kernels are built for, best first."""
 
-OPS = ("diagonal_scan", "diagonal_ssm", "selective_scan")
+OPS = ("diagonal_scan", "diagonal_ssm", "selective_scan", "matrix_scan", "delta_rule")
 """The ops that have a native kernel."""
 
 

@@ -1,0 +1,156 @@
+"""The recurrence of matrix states as an op of `torch.library`: schema, gradient, fake tensors.
+
+It takes tensors of one dtype and of checked shapes (`kernels.matrix` sees to that), and runs
+natively or by `kernels.matrix_torch`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resolvent.kernels import matrix_torch
+from resolvent.kernels.registry import (
+    BLOCK,
+    Gradient,
+    addresses,
+    contiguous,
+    kind,
+    like,
+    native_for,
+    register,
+    row_marks,
+)
+
+_INPUTS = (
+    "Tensor a, Tensor k, Tensor v, Tensor q, Tensor? beta, Tensor? h0, Tensor? resets, "
+    "Tensor? lengths"
+)
+_ITEMS = 8
+"""Pieces of work that a backward pass is cut into where rows and heads are few."""
+
+_COLUMNS = 16
+"""Fewest columns of a state in a piece of work."""
+
+
+def _size(a: Tensor, k: Tensor, v: Tensor) -> tuple[int, ...]:
+    b, l, m, r, p = v.shape
+    return b, l, m, k.shape[2], r, k.shape[4], p, a.shape[3]
+
+
+def _state(k: Tensor, v: Tensor) -> tuple[int, ...]:
+    return v.shape[0], v.shape[2], k.shape[4], v.shape[4]
+
+
+def _empty_checkpoints(k: Tensor, v: Tensor, keep: bool) -> Tensor:
+    """Room for the states that the backward pass starts from, before all blocks but the first."""
+    b, *state = _state(k, v)
+    return v.new_empty(b, max(v.shape[1] - 1, 0) // BLOCK if keep else 0, *state)
+
+
+def _scan(
+    a: Tensor,
+    k: Tensor,
+    v: Tensor,
+    q: Tensor,
+    beta: Tensor | None,
+    h0: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    checkpoints = _empty_checkpoints(k, v, keep)
+    kernels = native_for(v)
+    if kernels is None:
+        y, h_last = matrix_torch.scan(a, k, v, q, beta, h0, resets, lengths)
+        return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
+    inputs = *contiguous(a, k, v, q, beta, h0), *row_marks(resets, lengths)
+    y, h_last = like(v[..., 0, :]), v.new_empty(_state(k, v))
+    arrays = addresses(*inputs, y, h_last, checkpoints if keep else None)
+    kernels.matrix_scan_forward(kind(v), _size(a, k, v), arrays)
+    return y, h_last, checkpoints
+
+
+def _scan_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    *inputs, checkpoints, gy, gh_last = arguments
+    a, k, v, q, beta, _, resets, lengths = inputs
+    gy = v.new_zeros(v[..., 0, :].shape) if gy is None else gy
+    kernels = native_for(v)
+    if kernels is None:
+        return _backward_by_torch(inputs, gy, gh_last)
+    if checkpoints.shape[1] != max(v.shape[1] - 1, 0) // BLOCK:
+        checkpoints = _scan(*inputs, True)[2]  # was not told to keep them
+    given = *contiguous(*inputs[:6]), *row_marks(resets, lengths)
+    given = *given, *contiguous(checkpoints, gy, gh_last)
+    # gradients that several pieces of work add to are summed here: always in the same order
+    b, _, m, g, _, _, p, _ = size = _size(a, k, v)
+    slices = max(1, min(p // _COLUMNS, _ITEMS // max(b * m, 1)))
+    parts = max(1, min(m // max(g, 1) * slices, -(-_ITEMS // max(b * g, 1))))
+    ga, gbeta = (v.new_zeros(slices, *x.shape) for x in (a, _or_empty(beta, v)))
+    gk, gq = (v.new_zeros(parts, *x.shape) for x in (k, q))
+    gv, gh0 = torch.zeros_like(given[2]), v.new_empty(_state(k, v))
+    arrays = addresses(*given, ga, gbeta, gk, gq, gv, gh0)
+    kernels.matrix_scan_backward(kind(v), size, (slices, parts), arrays)
+    ga, gk, gq, gbeta = (x[0] if len(x) == 1 else x.sum(0) for x in (ga, gk, gq, gbeta))
+    return ga, gk, gv, gq, gbeta, gh0
+
+
+def _or_empty(x: Tensor | None, other: Tensor) -> Tensor:
+    return other.new_empty(0) if x is None else x
+
+
+def _backward_by_torch(inputs: list[Any], gy: Tensor, gh_last: Tensor | None) -> tuple[Tensor, ...]:
+    """The op runs again."""
+    *tensors, beta, h0, resets, lengths = inputs
+    h0 = gy.new_zeros(_state(*tensors[1:3])) if h0 is None else h0
+    gh_last = torch.zeros_like(h0) if gh_last is None else gh_last
+    leaves = [x.detach().requires_grad_() for x in (*tensors, _or_empty(beta, gy), h0)]
+    with torch.enable_grad():
+        given = None if beta is None else leaves[4]
+        outputs = matrix_torch.scan(*leaves[:4], given, leaves[5], resets, lengths)
+    grads = torch.autograd.grad(
+        outputs, leaves, (gy, gh_last), allow_unused=True, materialize_grads=True
+    )
+    return tuple(x.contiguous() for x in grads)
+
+
+def _fake(a: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    return like(v[..., 0, :]), v.new_empty(_state(k, v)), _empty_checkpoints(k, v, rest[-1])
+
+
+def _fake_backward(a: Tensor, k: Tensor, v: Tensor, q: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    grads = (a, k, v, q, _or_empty(rest[0], v))
+    return *(like(x) for x in grads), v.new_empty(_state(k, v))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(output[2])
+    ctx.save_for_backward(*inputs[:8], output[2])
+
+
+def _differentiate(
+    ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
+) -> tuple[Tensor | None, ...]:
+    *inputs, checkpoints = ctx.saved_tensors
+    if gy is None and gh_last is None:
+        return (None,) * 9
+    backward = torch.ops.resolvent.matrix_scan_backward
+    *grads, gbeta, gh0 = backward(*inputs, checkpoints, gy, gh_last)
+    _, _, _, _, beta, h0, _, _ = inputs
+    rest = (None if beta is None else gbeta, None if h0 is None else gh0)
+    return *grads, *rest, None, None, None
+
+
+register(
+    f"matrix_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
+    " -> (Tensor ga, Tensor gk, Tensor gv, Tensor gq, Tensor gbeta, Tensor gh0)",
+    _scan_backward,
+    _fake_backward,
+)
+scan = register(
+    f"matrix_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
+    _scan,
+    _fake,
+    Gradient(_differentiate, _save),
+)

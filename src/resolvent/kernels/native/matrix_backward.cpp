@@ -1,0 +1,281 @@
+// Backward in time with G, the gradient of the state after a chunk (see matrix_steps.hpp). With e_j
+// what v_j was corrected to, d_j = beta_j e_j, the gradients of what was written come first:
+//
+//   gd_s = G^T (w_{s,last} k_s) + sum_{j >= s} Q_js gy_j + sum_{j > s} K_js c_j      c_j = -beta_j gd_j
+//   gQ_js = gy_j . d_s      gK_js = c_j . d_s      gv_s = beta_s gd_s      gbeta_s = gd_s . e_s
+//
+// (without beta: gv_s = gd_s and c = 0), then those of keys, queries and decays: the loop of
+// Steps::weigh in reverse. The states before all chunks of a block are computed again.
+
+#include "matrix_steps.hpp"
+
+namespace resolvent {
+namespace {
+
+// to += from
+template <class Real>
+inline void add(const Real* from, Index count, Real* to) {
+  cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
+    using V = Vector<Real, decltype(lanes)::value>;
+    store(to + i, load<V>(to + i) + load<V>(from + i));
+  });
+}
+
+template <class Real>
+class Pass {
+  using V = Vector<Real>;
+  static constexpr int T = kWrites;
+
+ public:
+  static Index numbers(const MatrixSize& all, const PanelSize& size) {
+    return Steps<Real>::numbers(size) + (most_states(all) + 1) * size.numbers() +
+           (2 * (kBlock * all.r + T) + 4 * T) * size.width + (6 * T + 2) * size.rows;
+  }
+
+  Pass(const MatrixSize& all, const MatrixBackward<Real>& array, const Head& at,
+       const PanelSize& size, Store<Real> store)
+      : all_(all), array_(array), at_(at), size_(size), steps_(all, array.in, size, store) {
+    const Index block = (kBlock * all.r + T) * size.width;
+    Real* const first = store.take(0);
+    states_ = store.take(most_states(all) * size.numbers());
+    g_ = store.take(size.numbers());
+    for (Real** x : {&errors_, &writes_}) *x = store.take(block);
+    for (Real** x : {&x_, &gy_, &gd_, &c_}) *x = store.take(T * size.width);
+    for (Real** x : {&read_gy_, &read_c_, &read_d_, &gk_, &gq_, &ga_})
+      *x = store.take(T * size.rows);
+    for (Real** x : {&overlap_, &ones_}) *x = store.take(size.rows);
+    std::fill_n(first, store.take(0) - first, Real{0});
+    fill(ones_, size.rows, Real{1});
+  }
+
+  // Writes to one slice of ga and gbeta, and adds to one part of gk and gq.
+  void run(Index slice, Index part, Chunk* chunks) {
+    slice_ = slice * all_.b * all_.l;
+    part_ = part * all_.b * all_.l;
+    const Index stop = array_.in.rows.stop(at_.row, all_.l), blocks = (all_.l - 1) / kBlock;
+    const Index head = all_.n * all_.p, state = (at_.row * all_.m + at_.head) * head + at_.first;
+    if (array_.gh_last) enter(size_, array_.gh_last + state, all_.p, at_.width, g_);
+    for (Index from = stop > 0 ? (stop - 1) / kBlock * kBlock : -1; from >= 0; from -= kBlock) {
+      const Index block = (at_.row * blocks + from / kBlock - 1) * all_.m + at_.head;
+      if (from > 0)
+        enter(size_, array_.checkpoints + block * head + at_.first, all_.p, at_.width, panel(1));
+      else if (array_.in.h0)
+        enter(size_, array_.in.h0 + state, all_.p, at_.width, panel(1));
+      else
+        std::fill_n(panel(1), size_.numbers(), Real{0});
+      const Index to = std::min(from + kBlock, stop);
+      const Index count = split(array_.in.rows, at_.row, all_, from, to, chunks);
+      block_ = from * all_.r;
+      for (Index i = 0; i < count; ++i)
+        advance(chunks[i], i + 1 < count ? chunks[i + 1].state : 0);
+      for (Index i = count - 1; i >= 0; --i) retreat(chunks[i]);
+    }
+    leave(size_, g_, array_.gh0 + state, all_.p, at_.width);
+  }
+
+ private:
+  Real* panel(Index state) const { return states_ + state * size_.numbers(); }
+  Real* of_chunk(Real* block, const Chunk& chunk) const {
+    return block + (chunk.first - block_) * size_.width;
+  }
+
+  // The forward pass again, up to the state numbered `next` if there is one.
+  void advance(const Chunk& chunk, Index next) {
+    steps_.load(at_, chunk);
+    Real* const e = of_chunk(errors_, chunk);
+    Real* const d = of_chunk(writes_, chunk);
+    for (int j = 0; j < steps_.count; ++j) copy(write_at(array_.in.v, j), at_.width, e + j * size_.width);
+    const bool corrects = array_.in.beta;
+    with_count(steps_.count, [&](auto count) {
+      if (corrects) read<count.value>(size_, panel(chunk.state), steps_.read_key, x_);
+      solve<Real>(steps_, size_, corrects, x_, e, d, nullptr);
+      if (next)
+        update<count.value>(size_, panel(chunk.state), panel(next), steps_.through, steps_.write, d);
+    });
+  }
+
+  void retreat(const Chunk& chunk) {
+    steps_.load(at_, chunk);
+    const Real *const state = panel(chunk.state), *const d = of_chunk(writes_, chunk);
+    const bool corrects = array_.in.beta;
+    for (int j = 0; j < steps_.count; ++j)
+      if (steps_.reading[j] >= 0)
+        copy(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first, at_.width,
+             gy_ + steps_.reading[j] * size_.width);
+    with_count(steps_.count,
+               [&](auto count) { read<count.value>(size_, g_, steps_.write, gd_); });
+    differentiate_writes(of_chunk(errors_, chunk), d);
+
+    with_count(steps_.count, [&](auto count) {
+      project<count.value>(size_, g_, d, read_d_);
+      if (corrects) project<count.value>(size_, state, c_, read_c_);
+    });
+    with_count(steps_.readings,
+               [&](auto count) { project<count.value>(size_, state, gy_, read_gy_); });
+    overlap(size_, state, g_, overlap_);
+    differentiate_weights();
+
+    if (chunk.state == 0) {
+      std::fill_n(g_, size_.numbers(), Real{0});
+      return;
+    }
+    const Real* decay = steps_.through;
+    if (corrects || steps_.readings == 0) {
+      with_count(steps_.count, [&](auto count) {
+        update<count.value>(size_, g_, g_, steps_.through, steps_.read_key, c_);
+      });
+      decay = ones_;
+    }
+    with_count(steps_.readings, [&](auto count) {
+      update<count.value>(size_, g_, g_, decay, steps_.read_query, gy_);
+    });
+  }
+
+  // In place of gd: gv. Also c, and the gradients of beta, of Q and of K.
+  void differentiate_writes(const Real* e, const Real* d) {
+    V gQ[T][T] = {}, gK[T][T] = {}, gbeta[T] = {};
+    for (Index column = 0; column < size_.width; column += kLanes<Real>) {
+      V gy[T], c[T];
+      for (int s = steps_.count - 1; s >= 0; --s) {
+        const Index at = s * size_.width + column;
+        const V write = load<V>(d + at);
+        V gd = load<V>(gd_ + at);
+        if (steps_.reading[s] >= 0)
+          gy[s] = load<V>(gy_ + steps_.reading[s] * size_.width + column);
+        for (int j = s; j < steps_.count; ++j) {
+          if (j > s) {
+            gd = gd + steps_.keys[j][s] * c[j];
+            gK[j][s] = gK[j][s] + c[j] * write;
+          }
+          if (steps_.reading[j] >= 0) {
+            gd = gd + steps_.queries[j][s] * gy[j];
+            gQ[j][s] = gQ[j][s] + gy[j] * write;
+          }
+        }
+        c[s] = V{};
+        if (array_.in.beta) {
+          gbeta[s] = gbeta[s] + gd * load<V>(e + at);
+          gd = steps_.beta[s] * gd;
+          c[s] = -gd;
+        }
+        store(gd_ + at, gd);
+        store(c_ + at, c[s]);
+      }
+    }
+    sums<Real, T * T>(gQ[0], gQ_.at);
+    sums<Real, T * T>(gK[0], gK_.at);
+    for (int s = 0; s < steps_.count; ++s) {
+      copy(gd_ + s * size_.width, at_.width, write_at(array_.gv, s));
+      if (array_.in.beta)
+        array_.gbeta[(slice_ * all_.m) * all_.r + steps_.write_of(s, at_.head)] = sum<Real, kLanes<Real>>(gbeta[s]);
+    }
+  }
+
+  // The gradients of keys, queries and decays.
+  void differentiate_weights() {
+    V ga_sum[T] = {};
+    for (Index i = 0; i < size_.rows; i += kLanes<Real>) {
+      V w[T + 1], written[T + 1][T];  // before every write, and after the last
+      w[0] = V{} + 1;
+      for (int j = 0; j < T; ++j) {
+        const V a = at(steps_.decay, j, i);
+        w[j + 1] = w[j] * a;
+        for (int s = 0; s < j; ++s) written[j + 1][s] = written[j][s] * a;
+        written[j + 1][j] = at(steps_.key, j, i);
+      }
+      V gw = load<V>(overlap_ + i), gs[T];
+      for (int s = 0; s < steps_.count; ++s) gs[s] = at(read_d_, s, i);
+      for (int j = steps_.count - 1; j >= 0; --j) {
+        const V a = at(steps_.decay, j, i), k = at(steps_.key, j, i), z = at(read_c_, j, i);
+        if (steps_.reading[j] >= 0) {
+          const V q = at(steps_.query, j, i), x = at(read_gy_, steps_.reading[j], i);
+          V gq = w[j + 1] * x;
+          for (int s = 0; s <= j; ++s) {
+            gq = gq + gQ_[j][s] * written[j + 1][s];
+            gs[s] = gs[s] + gQ_[j][s] * q;
+          }
+          gw = gw + q * x;
+          store(gq_ + j * size_.rows + i, gq);
+        }
+        V gk = gs[j] + w[j + 1] * z;
+        gw = gw + k * z;
+        for (int s = 0; s < j; ++s) {
+          gk = gk + gK_[j][s] * written[j + 1][s];
+          gs[s] = gs[s] + gK_[j][s] * k;
+        }
+        store(gk_ + j * size_.rows + i, gk);
+        V ga = gw * w[j];
+        for (int s = 0; s < j; ++s) {
+          ga = ga + gs[s] * written[j][s];
+          gs[s] = gs[s] * a;
+        }
+        gw = gw * a;
+        store(ga_ + j * size_.rows + i, ga);
+        ga_sum[j] = ga_sum[j] + ga;
+      }
+    }
+    give_weights(ga_sum);
+  }
+
+  void give_weights(const V* ga_sum) {
+    const Index group = at_.head / (all_.m / all_.g);
+    for (int j = 0; j < steps_.count; ++j) {
+      const Index row = j * size_.rows;
+      const Index key = part_ * all_.g * all_.r + steps_.write_of_group(j, group);
+      add(gk_ + row, size_.n, array_.gk + key * size_.n);
+      if (steps_.reading[j] >= 0)
+        add(gq_ + row, size_.n, array_.gq + ((part_ + steps_.step[j]) * all_.g + group) * size_.n);
+      if (!steps_.decays(j)) continue;
+      Real* const ga = array_.ga + ((slice_ + steps_.step[j]) * all_.m + at_.head) * all_.decays;
+      if (all_.decays == all_.n)
+        copy(ga_ + row, size_.n, ga);
+      else
+        *ga = sum<Real, kLanes<Real>>(ga_sum[j]);
+    }
+  }
+
+  template <class Pointer>
+  Pointer write_at(Pointer array, int j) const {
+    return array + steps_.write_of(j, at_.head) * all_.p + at_.first;
+  }
+  V at(const Real* array, int j, Index i) const { return load<V>(array + j * size_.rows + i); }
+
+  const MatrixSize& all_;
+  const MatrixBackward<Real>& array_;
+  Head at_;
+  PanelSize size_;
+  Steps<Real> steps_;
+  Index slice_ = 0, part_ = 0, block_ = 0;  // what these precede in (slices or parts, b, l)
+  Real *states_, *g_, *errors_, *writes_;
+  Real *x_, *gy_, *gd_, *c_;
+  Real *read_gy_, *read_c_, *read_d_, *gk_, *gq_, *ga_, *overlap_, *ones_;
+  Square<Real, T> gQ_, gK_;
+};
+
+}  // namespace
+
+template <class Real>
+void matrix_scan_backward(const MatrixSize& size, const MatrixBackward<Real>& array) {
+  const Index groups = size.b * size.g, heads = size.m / std::max<Index>(size.g, 1);
+  const Index jobs = heads * array.slices;  // of a group
+  const int threads = worthwhile(size.threads, size.b * size.m * size.l * size.r * size.n * size.p);
+  const PanelSize panel = PanelSize::of<Real>(size.n, (size.p + array.slices - 1) / array.slices);
+  const Index numbers = Pass<Real>::numbers(size, panel);
+  const Buffer<Real> scratch(threads * numbers);
+  const Buffer<Chunk> chunks(threads * most_chunks(size));
+  parallel_for(groups * array.parts, threads, [&](Index item, int thread) {
+    const Index group = item / array.parts, part = item % array.parts;
+    for (Index job = part * jobs / array.parts; job < (part + 1) * jobs / array.parts; ++job) {
+      const Index slice = job % array.slices, first = slice * size.p / array.slices;
+      const Index last = (slice + 1) * size.p / array.slices;
+      const Head at{group / size.g, group % size.g * heads + job / array.slices, first, last - first};
+      Pass<Real>(size, array, at, panel, Store<Real>(scratch.data() + thread * numbers))
+          .run(slice, part, chunks.data() + thread * most_chunks(size));
+    }
+  });
+}
+
+template void matrix_scan_backward<float>(const MatrixSize&, const MatrixBackward<float>&);
+template void matrix_scan_backward<double>(const MatrixSize&, const MatrixBackward<double>&);
+
+}  // namespace resolvent

@@ -1,0 +1,104 @@
+#include "matrix_steps.hpp"
+
+namespace resolvent {
+namespace {
+
+template <class Real>
+class Pass {
+ public:
+  static Index numbers(const PanelSize& size) {
+    return Steps<Real>::numbers(size) + size.numbers() + 4 * kWrites * size.width;
+  }
+
+  Pass(const MatrixSize& all, const MatrixForward<Real>& array, const Head& at,
+       const PanelSize& size, Store<Real> store)
+      : all_(all), array_(array), at_(at), size_(size), steps_(all, array.in, size, store),
+        state_(store.take(size.numbers())), x_(store.take(kWrites * size.width)),
+        v_(store.take(kWrites * size.width)), d_(store.take(kWrites * size.width)),
+        y_(store.take(kWrites * size.width)) {
+    std::fill_n(state_, size.numbers(), Real{0});
+    std::fill_n(v_, kWrites * size.width, Real{0});
+  }
+
+  void run(Chunk* chunks) {
+    const Index stop = array_.in.rows.stop(at_.row, all_.l), blocks = (all_.l - 1) / kBlock;
+    const Index head = all_.n * all_.p;
+    const Index state = (at_.row * all_.m + at_.head) * head;
+    if (array_.in.h0)
+      enter(size_, array_.in.h0 + state + at_.first, all_.p, at_.width, state_);
+    for (Index from = 0; from < stop; from += kBlock) {
+      if (array_.checkpoints && from > 0) {
+        const Index block = at_.row * blocks + from / kBlock - 1;
+        keep(array_.checkpoints + (block * all_.m + at_.head) * head);
+      }
+      const Index to = std::min(from + kBlock, stop);
+      const Index count = split(array_.in.rows, at_.row, all_, from, to, chunks);
+      for (Index i = 0; i < count; ++i) advance(chunks[i]);
+    }
+    for (Index t = stop; t < all_.l; ++t)
+      std::fill_n(array_.y + output(at_.row * all_.l + t), at_.width, Real{0});
+    keep(array_.h_last + state);
+  }
+
+ private:
+  Index output(Index step) const { return (step * all_.m + at_.head) * all_.p + at_.first; }
+
+  void keep(Real* to) const { leave(size_, state_, to + at_.first, all_.p, at_.width); }
+
+  void advance(const Chunk& chunk) {
+    if (chunk.state == 0) std::fill_n(state_, size_.numbers(), Real{0});
+    steps_.load(at_, chunk);
+    for (int j = 0; j < steps_.count; ++j)
+      copy(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first, at_.width,
+                  v_ + j * size_.width);
+    const bool corrects = array_.in.beta;
+    with_count(steps_.count, [&](auto count) {
+      if (corrects) read<count.value>(size_, state_, steps_.read_key, x_);
+    });
+    with_count(steps_.readings, [&](auto count) {
+      read<count.value>(size_, state_, steps_.read_query, y_);
+    });
+    solve(steps_, size_, corrects, x_, v_, d_, y_);
+    with_count(steps_.count, [&](auto count) {
+      update<count.value>(size_, state_, state_, steps_.through, steps_.write, d_);
+    });
+    for (int j = 0; j < steps_.count; ++j)
+      if (steps_.reading[j] >= 0)
+        copy(y_ + steps_.reading[j] * size_.width, at_.width,
+                    array_.y + output(steps_.step[j]));
+  }
+
+  const MatrixSize& all_;
+  const MatrixForward<Real>& array_;
+  Head at_;
+  PanelSize size_;
+  Steps<Real> steps_;
+  Real *state_, *x_, *v_, *d_, *y_;
+};
+
+}  // namespace
+
+template <class Real>
+void matrix_scan_forward(const MatrixSize& size, const MatrixForward<Real>& array) {
+  const Index heads = size.b * size.m, columns = kHeld * kLanes<Real>;
+  const int threads = worthwhile(size.threads, heads * size.l * size.r * size.n * size.p);
+  // columns do not depend on each other: where heads are few, they are shared between threads
+  const Index slices = std::clamp<Index>(threads / std::max<Index>(heads, 1), 1,
+                                         std::max<Index>(1, size.p / columns));
+  const PanelSize panel = PanelSize::of<Real>(size.n, (size.p + slices - 1) / slices);
+  const Index numbers = Pass<Real>::numbers(panel);
+  const Buffer<Real> scratch(threads * numbers);
+  const Buffer<Chunk> chunks(threads * most_chunks(size));
+  parallel_for(heads * slices, threads, [&](Index item, int thread) {
+    const Index head = item / slices, first = item % slices * size.p / slices;
+    const Index last = (item % slices + 1) * size.p / slices;
+    const Head at{head / size.m, head % size.m, first, last - first};
+    Pass<Real>(size, array, at, panel, Store<Real>(scratch.data() + thread * numbers))
+        .run(chunks.data() + thread * most_chunks(size));
+  });
+}
+
+template void matrix_scan_forward<float>(const MatrixSize&, const MatrixForward<float>&);
+template void matrix_scan_forward<double>(const MatrixSize&, const MatrixForward<double>&);
+
+}  // namespace resolvent

@@ -1,0 +1,159 @@
+// Products with a panel: a matrix of n rows, each padded with zeros to whole vectors. They are what
+// all work on matrix states is made of.
+#pragma once
+
+#include "interleave.hpp"
+
+namespace resolvent {
+
+// What fits into the registers at once: vectors of one row, and rows of one vector.
+inline constexpr int kHeld = kVectorBytes == 64 ? 4 : 2;
+
+// Rows n, padded to `rows` in what has one number for each row; columns padded to `width`.
+struct PanelSize {
+  Index n, rows, width;
+
+  template <class Real>
+  static PanelSize of(Index n, Index p) {
+    return {n, padded<Real>(n), padded<Real>(p)};
+  }
+  Index numbers() const { return rows * width; }
+
+ private:
+  template <class Real>
+  static Index padded(Index count) {
+    return (count + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
+  }
+};
+
+// The sums of the lanes of each of `count` vectors; as many as lanes become one vector.
+template <class Real, int count, int lanes = kLanes<Real>>
+inline void sums(const Vector<Real, lanes>* v, Real* to) {
+  using V = Vector<Real, lanes>;
+  using Lanes = Pattern<std::make_index_sequence<lanes>>;
+  constexpr int grouped = lanes > 1 ? count / lanes * lanes : 0;
+  for (int at = 0; at < grouped; at += lanes) {
+    V part[lanes];
+    for (int i = 0; i < lanes; ++i) part[i] = v[at + i];
+    for (int left = lanes / 2; left > 0; left /= 2)
+      for (int i = 0; i < left; ++i) {
+        const V x = part[2 * i], y = part[2 * i + 1];
+        part[i] = pick(x, y, typename Lanes::Real{}) + pick(x, y, typename Lanes::Imaginary{});
+      }
+    store(to + at, part[0]);
+  }
+  for (int i = grouped; i < count; ++i) to[i] = sum<Real, lanes>(v[i]);
+}
+
+// std::copy_n and std::fill_n for a few numbers, without a call of the C library.
+template <class Real>
+inline void copy(const Real* from, Index count, Real* to) {
+  cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
+    store(to + i, load<Vector<Real, decltype(lanes)::value>>(from + i));
+  });
+}
+template <class Real>
+inline void fill(Real* to, Index count, Real value) {
+  cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
+    Vector<Real, decltype(lanes)::value> v{};
+    store(to + i, v + value);
+  });
+}
+
+// Columns [0, width) of rows that lie `stride` apart, into a panel and out of it.
+template <class Real>
+inline void enter(const PanelSize& size, const Real* from, Index stride, Index width, Real* panel) {
+  for (Index i = 0; i < size.n; ++i) copy(from + i * stride, width, panel + i * size.width);
+}
+template <class Real>
+inline void leave(const PanelSize& size, const Real* panel, Real* to, Index stride, Index width) {
+  for (Index i = 0; i < size.n; ++i) copy(panel + i * size.width, width, to + i * stride);
+}
+
+// Calls body(column, count) for groups of `count` vectors, at most kHeld, that cover all columns.
+template <class Real, class Body>
+inline void for_columns(const PanelSize& size, const Body& body) {
+  cover<kHeld>(0, size.width / kLanes<Real>,
+               [&](Index first, auto count) { body(first * kLanes<Real>, count); });
+}
+
+// x_j = sum_i w_ji row_i, for w (J, rows) and x (J, width)
+template <int J, class Real>
+inline void read(const PanelSize& size, const Real* panel, const Real* w, Real* x) {
+  using V = Vector<Real>;
+  for_columns<Real>(size, [=](Index column, auto held) {
+    constexpr int C = decltype(held)::value;
+    const Index rows = size.rows, width = size.width;
+    V sum[J][C] = {};
+    const Real *from = panel + column, *weight = w, *const end = w + size.n;
+    for (; weight < end; ++weight, from += width) {
+      V row[C];
+      for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
+      for (int j = 0; j < J; ++j)
+        for (int c = 0; c < C; ++c) sum[j][c] = sum[j][c] + weight[j * rows] * row[c];
+    }
+    for (int j = 0; j < J; ++j)
+      for (int c = 0; c < C; ++c) store(x + j * width + column + c * kLanes<Real>, sum[j][c]);
+  });
+}
+
+// row_i <- decay_i row_i + sum_j w_ji x_j, from one panel to another or in place
+template <int J, class Real>
+inline void update(const PanelSize& size, const Real* panel, Real* result, const Real* decay,
+                   const Real* w, const Real* x) {
+  using V = Vector<Real>;
+  for_columns<Real>(size, [=](Index column, auto held) {
+    constexpr int C = decltype(held)::value;
+    const Index rows = size.rows, width = size.width;
+    V added[J][C];
+    for (int j = 0; j < J; ++j)
+      for (int c = 0; c < C; ++c) added[j][c] = load<V>(x + j * width + column + c * kLanes<Real>);
+    const Real *from = panel + column, *weight = w, *fade = decay, *const end = w + size.n;
+    for (Real* to = result + column; weight < end; ++weight, ++fade, from += width, to += width) {
+      V row[C];
+      for (int c = 0; c < C; ++c) row[c] = *fade * load<V>(from + c * kLanes<Real>);
+      for (int j = 0; j < J; ++j)
+        for (int c = 0; c < C; ++c) row[c] = row[c] + weight[j * rows] * added[j][c];
+      for (int c = 0; c < C; ++c) store(to + c * kLanes<Real>, row[c]);
+    }
+  });
+}
+
+// w_ji = sum over columns of row_i x_j, for x (J, width) and w (J, rows)
+template <int J, class Real>
+inline void project(const PanelSize& size, const Real* panel, const Real* x, Real* w) {
+  using V = Vector<Real>;
+  for (Index i = 0; i < size.rows; i += kHeld) {
+    V sum[J * kHeld] = {};
+    for (Index column = 0; column < size.width; column += kLanes<Real>) {
+      V row[kHeld];
+      for (int k = 0; k < kHeld; ++k) row[k] = load<V>(panel + (i + k) * size.width + column);
+      for (int j = 0; j < J; ++j) {
+        const V y = load<V>(x + j * size.width + column);
+        for (int k = 0; k < kHeld; ++k) sum[j * kHeld + k] = sum[j * kHeld + k] + row[k] * y;
+      }
+    }
+    Real found[J * kHeld];
+    sums<Real, J * kHeld>(sum, found);
+    for (int j = 0; j < J; ++j)
+      for (int k = 0; k < kHeld; ++k) w[j * size.rows + i + k] = found[j * kHeld + k];
+  }
+}
+
+// w_i = sum over columns of the products of two panels
+template <class Real>
+inline void overlap(const PanelSize& size, const Real* left, const Real* right, Real* w) {
+  using V = Vector<Real>;
+  constexpr int kRows = kLanes<Real>;
+  for (Index i = 0; i < size.rows; i += kRows) {
+    V sum[kRows] = {};
+    for (int k = 0; k < kRows; ++k)
+      for (Index column = 0; column < size.width; column += kLanes<Real>) {
+        const Index at = (i + k) * size.width + column;
+        sum[k] = sum[k] + load<V>(left + at) * load<V>(right + at);
+      }
+    sums<Real, kRows>(sum, w + i);
+  }
+}
+
+}  // namespace resolvent
