@@ -72,14 +72,14 @@ def _scan(
 
 
 def _scan_backward(*arguments: Any) -> tuple[Tensor, ...]:
-    *inputs, checkpoints, gy, gh_last = arguments
+    inputs, (checkpoints, gy, gh_last) = arguments[:8], arguments[8:]
     a, k, v, q, beta, _, resets, lengths = inputs
     gy = v.new_zeros(v[..., 0, :].shape) if gy is None else gy
     kernels = native_for(v)
     if kernels is None:
         return _backward_by_torch(inputs, gy, gh_last)
     if checkpoints.shape[1] != max(v.shape[1] - 1, 0) // BLOCK:
-        checkpoints = _scan(*inputs, True)[2]  # was not told to keep them
+        checkpoints = _scan(*inputs, keep=True)[2]  # was not told to keep them
     given = *contiguous(*inputs[:6]), *row_marks(resets, lengths)
     given = *given, *contiguous(checkpoints, gy, gh_last)
     # gradients that several pieces of work add to are summed here: always in the same order
@@ -99,15 +99,18 @@ def _or_empty(x: Tensor | None, other: Tensor) -> Tensor:
     return other.new_empty(0) if x is None else x
 
 
-def _backward_by_torch(inputs: list[Any], gy: Tensor, gh_last: Tensor | None) -> tuple[Tensor, ...]:
+def _backward_by_torch(
+    inputs: tuple[Any, ...], gy: Tensor, gh_last: Tensor | None
+) -> tuple[Tensor, ...]:
     """The op runs again."""
-    *tensors, beta, h0, resets, lengths = inputs
-    h0 = gy.new_zeros(_state(*tensors[1:3])) if h0 is None else h0
+    a, k, v, q, beta, h0, resets, lengths = inputs
+    h0 = gy.new_zeros(_state(k, v)) if h0 is None else h0
     gh_last = torch.zeros_like(h0) if gh_last is None else gh_last
-    leaves = [x.detach().requires_grad_() for x in (*tensors, _or_empty(beta, gy), h0)]
+    leaves = [x.detach().requires_grad_() for x in (a, k, v, q, _or_empty(beta, gy), h0)]
     with torch.enable_grad():
-        given = None if beta is None else leaves[4]
-        outputs = matrix_torch.scan(*leaves[:4], given, leaves[5], resets, lengths)
+        a, k, v, q, strength, h0 = leaves
+        given = None if beta is None else strength
+        outputs = matrix_torch.scan(a, k, v, q, given, h0, resets, lengths)
     grads = torch.autograd.grad(
         outputs, leaves, (gy, gh_last), allow_unused=True, materialize_grads=True
     )

@@ -48,8 +48,8 @@ def scan(
     """As `matrix_scan` of `kernels.matrix_ops`, without its checkpoints; differentiable."""
     (b, l, m, r, p), n = v.shape, k.shape[-1]
     h = v.new_zeros(b, m, n, p) if h0 is None else h0
-    if l == 0 or v.numel() == 0 or n == 0:
-        return v.new_zeros(b, l, m, p), h.clone()
+    if v.numel() == 0 or n == 0:
+        return torch.zeros_like(v[:, :, :, 0]) + 0 * v[:, :, :0].sum(), h.clone()
     heads = m // k.shape[2]
     k, q = k.repeat_interleave(heads, 2), q.repeat_interleave(heads, 2)
     inside = None
@@ -63,10 +63,9 @@ def scan(
         a = torch.where(resets[..., None, None], 0, a)
     steps = max(_WRITES // r, 1) if a.shape[-1] == 1 else max(_STEPS // r, 1)
     steps = min(steps, l)
-    chunks = _coefficients(
-        _cut(a, steps, 1.0), *(_cut(x, steps) for x in (k, v, q)),
-        None if beta is None else _cut(beta, steps), _alive(resets, steps),
-    )  # fmt: skip
+    k, v, q = (_cut(x, steps) for x in (k, v, q))
+    a, beta = _cut(a, steps, 1.0), None if beta is None else _cut(beta, steps)
+    chunks = _coefficients(a, k, v, q, beta, _alive(resets, steps))
     y, h = (_plain if beta is None else _corrected)(chunks, h)
     y = y.transpose(2, 3).reshape(b, -1, m, p)[:, :l]
     return (y if inside is None else _where(inside, y, 0)), h

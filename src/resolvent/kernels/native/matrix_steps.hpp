@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "matrix.hpp"
+#include "memory.hpp"
 #include "panel.hpp"
 #include "parallel.hpp"
 
