@@ -23,7 +23,14 @@ import torch
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 """The instruction sets that kernels are built for, best first."""
 
-OPS = ("diagonal_scan", "diagonal_ssm", "selective_scan", "matrix_scan", "delta_rule")
+OPS = (
+    "delta_rule",
+    "diagonal_scan",
+    "diagonal_ssm",
+    "matrix_scan",
+    "selective_scan",
+    "short_convolution",
+)
 """The ops that have a native kernel."""
 
 

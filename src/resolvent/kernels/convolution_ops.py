@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from resolvent.kernels.registry import Gradient, like, register
+from resolvent.kernels.registry import (
+    Gradient,
+    call,
+    like,
+    native_for,
+    register,
+    row_marks,
+)
 
 _INPUTS = (
     "Tensor x, Tensor weight, Tensor? bias, Tensor? tail, Tensor? resets, Tensor? lengths, "
@@ -50,15 +57,42 @@ def _by_torch(
     return y, new_tail
 
 
-def _convolution(x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    y, tail = _by_torch(x, weight, *rest)
-    return y.contiguous(), tail.contiguous()
+def _sizes(x: Tensor, weight: Tensor, silu: bool) -> tuple[int, ...]:
+    return (*x.shape, weight.shape[1], silu)
 
 
-def _convolution_backward(*inputs: Any) -> tuple[Tensor, ...]:
-    """The op runs again."""
-    x, weight, bias, tail, *rest, gy, gtail = inputs
+def _convolution(*arguments: Any) -> tuple[Tensor, Tensor]:
+    *tensors, resets, lengths, silu = arguments
+    x, weight = tensors[:2]
+    kernels = native_for(x)
+    if kernels is None:
+        y, tail = _by_torch(*arguments)
+        return y.contiguous(), tail.contiguous()
+    y, tail = like(x), _tail_like(x, weight)
+    marks = row_marks(resets, lengths)
+    sizes = _sizes(x, weight, silu)
+    call(kernels.convolution_forward, x, sizes, *tensors, *marks, y, tail)
+    return y, tail
+
+
+def _convolution_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    *tensors, resets, lengths, silu, gy, gtail = arguments
+    x, weight = tensors[:2]
     gy = torch.zeros_like(x) if gy is None else gy
+    kernels = native_for(x)
+    if kernels is None:
+        return _backward_by_torch(tensors, (resets, lengths, silu), gy, gtail)
+    grads = _fake_backward(x, weight)
+    given = (*tensors, *row_marks(resets, lengths), gy, gtail)
+    call(kernels.convolution_backward, x, _sizes(x, weight, silu), *given, *grads)
+    return grads
+
+
+def _backward_by_torch(
+    tensors: list[Any], rest: tuple[Any, ...], gy: Tensor, gtail: Tensor | None
+) -> tuple[Tensor, ...]:
+    """The op runs again."""
+    x, weight, bias, tail = tensors
     gtail = _tail_like(x, weight).zero_() if gtail is None else gtail
     bias = x.new_zeros(x.shape[2]) if bias is None else bias
     tail = torch.zeros_like(gtail) if tail is None else tail

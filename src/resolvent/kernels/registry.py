@@ -4,7 +4,7 @@ An op takes checked tensors. On CPUs it calls a native kernel with the tensors' 
 those, and on other devices, it runs PyTorch operations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -40,6 +40,14 @@ def contiguous(*tensors: Tensor | None) -> list[Any]:
 def row_marks(resets: Tensor | None, lengths: Tensor | None) -> list[Any]:
     """What interrupts rows, as the kernels want it."""
     return contiguous(resets, lengths if lengths is None else lengths.long())
+
+
+def call(
+    kernel: Callable[..., None], x: Tensor, sizes: Sequence[int], *arrays: Tensor | None
+) -> None:
+    """Runs a native kernel in the precision of x, on arguments and on contiguous new results."""
+    packed = contiguous(*arrays)  # which must live until the kernel has run
+    kernel(kind(x), sizes, addresses(*packed))
 
 
 def like(x: Tensor) -> Tensor:

@@ -9,9 +9,7 @@ from resolvent.kernels import selective_torch
 from resolvent.kernels.registry import (
     BLOCK,
     Gradient,
-    addresses,
-    contiguous,
-    kind,
+    call,
     like,
     native_for,
     register,
@@ -39,10 +37,6 @@ def _empty_checkpoints(u: Tensor, A: Tensor, keep: bool) -> Tensor:
     return u.new_empty(u.shape[0], blocks, A.shape[1], A.shape[0])
 
 
-def _prepared(inputs: list[Any]) -> list[Any]:
-    return [*contiguous(*inputs[:9]), *row_marks(inputs[9], inputs[10])]
-
-
 def _for_torch(u: Tensor, A: Tensor, inputs: list[Any]) -> tuple[Any, ...]:
     h = _state_like(u, A).zero_() if inputs[8] is None else inputs[8]
     *tensors, _, resets, lengths = inputs
@@ -57,10 +51,10 @@ def _selective(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     if kernels is None:
         y, h_last = selective_torch.scan(*_for_torch(u, A, inputs))
         return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
-    inputs = _prepared(inputs)
     y, h_last = like(u), _state_like(u, A)
-    arrays = addresses(*inputs, y, h_last, checkpoints if keep else None)
-    kernels.selective_forward(kind(u), _sizes(u, A, B), arrays)
+    results = (y, h_last, checkpoints if keep else None)
+    marks = row_marks(*inputs[9:])
+    call(kernels.selective_forward, u, _sizes(u, A, B), *inputs[:9], *marks, *results)
     return y, h_last, checkpoints
 
 
@@ -78,8 +72,8 @@ def _selective_backward(*arguments: Any) -> tuple[Tensor, ...]:
         return tuple(x if grad is None else grad.contiguous() for grad, x in pairs)
     if checkpoints.shape[1] != max(u.shape[1] - 1, 0) // BLOCK:
         checkpoints = _selective(*inputs, True)[2]  # was not told to keep them
-    given = [*_prepared(inputs), *contiguous(checkpoints, gy, gh_last)]
-    kernels.selective_backward(kind(u), _sizes(u, A, B), addresses(*given, *empty))
+    given = (*inputs[:9], *row_marks(*inputs[9:]), checkpoints, gy, gh_last)
+    call(kernels.selective_backward, u, _sizes(u, A, B), *given, *empty)
     return empty
 
 

@@ -31,4 +31,14 @@ void parallel_for(Index items, int threads, const Body& body) {
   for (Index item = 0; item < items; ++item) body(item, 0);
 }
 
+// The sums of `parts` arrays that were computed apart and lie one after the other.
+template <class Real>
+void add_up(const Real* from, Index parts, Index count, Real* to) {
+  for (Index i = 0; i < count; ++i) {
+    Real total = 0;
+    for (Index part = 0; part < parts; ++part) total += from[part * count + i];
+    to[i] = total;
+  }
+}
+
 }  // namespace resolvent

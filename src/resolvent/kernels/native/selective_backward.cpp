@@ -213,16 +213,6 @@ class Part {
   Block<V> block_;
 };
 
-// sums (count) of `parts` arrays, one after the other
-template <class Real>
-void add_up(const Real* from, Index parts, Index count, Real* to) {
-  for (Index i = 0; i < count; ++i) {
-    Real total = 0;
-    for (Index part = 0; part < parts; ++part) total += from[part * count + i];
-    to[i] = total;
-  }
-}
-
 }  // namespace
 
 template <class Real>
