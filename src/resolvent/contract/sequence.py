@@ -172,4 +172,6 @@ def arguments_are_left_alone(subject: Subject, b: int, length: int) -> float:
 
 def _gradients(loss: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
     wanted = [x for x in inputs if x.requires_grad]
+    if not loss.requires_grad:  # no row has a step, and an empty output may be a constant
+        return tuple(torch.zeros_like(x) for x in wanted)
     return torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)

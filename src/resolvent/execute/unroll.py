@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch._higher_order_ops.scan import scan as traced_loop
 
 from resolvent.topology.padding import real_steps, zero_padding
 
@@ -32,17 +33,36 @@ def unroll(
     Returns:
         States (b, l, n), 0 beyond a row's length, and the state after each row's last step.
     """
-    h, states = h0, []
-    for t in range(x[0].shape[1]):
-        before = h if resets is None else zero_padding(h, ~resets[:, t])
-        h = cell(before, *(v[:, t] for v in x))
-        states.append(h)
-    if not states:
+    length = x[0].shape[1]
+    if not length:
         return h0[:, None].expand(-1, 0, -1), h0
-    trajectory = torch.stack(states, 1)
+
+    def step(h: Tensor, now: tuple[Tensor, ...]) -> Tensor:
+        if resets is not None:
+            h, now = zero_padding(h, now[-1]), now[:-1]
+        return cell(h, *now)
+
+    def traced(h: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        h = step(h, now)
+        return h, h.clone()  # torch wants the carried and the stacked one apart
+
+    marked = x if resets is None else (*x, ~resets)
+    if torch.compiler.is_compiling() and length > 1:  # one loop in the graph, not a copy a step
+        _, states = traced_loop(traced, h0, tuple(v.transpose(0, 1) for v in marked))
+        h = states.transpose(0, 1)
+    else:
+        h = torch.stack(_loop(step, h0, marked), 1)
     if lengths is not None:
-        trajectory = zero_padding(trajectory, real_steps(lengths, len(states)))
-    return trajectory, last_state(trajectory, h0, lengths)
+        h = zero_padding(h, real_steps(lengths, length))
+    return h, last_state(h, h0, lengths)
+
+
+def _loop(step: Callable, h: Tensor, x: tuple[Tensor, ...]) -> list[Tensor]:
+    states = []
+    for now in zip(*(v.unbind(1) for v in x), strict=True):
+        h = step(h, now)
+        states.append(h)
+    return states
 
 
 def before_each(h: Tensor, h0: Tensor, resets: Tensor | None) -> Tensor:
