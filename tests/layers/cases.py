@@ -14,7 +14,22 @@ from torch import nn
 
 from resolvent import discretize
 from resolvent.initialize import diagonal, hippo
-from resolvent.layers import DSS, LRU, LSSL, S4, S4D, S5, Bidirectional, Mamba, Mamba2
+from resolvent.layers import (
+    DSS,
+    GRU,
+    LRU,
+    LSSL,
+    LSTM,
+    S4,
+    S4D,
+    S5,
+    SLSTM,
+    Bidirectional,
+    Mamba,
+    Mamba2,
+    ParaGRU,
+    ParaLSTM,
+)
 
 Make = Callable[[int], nn.Module]
 
@@ -30,6 +45,7 @@ PLAIN: dict[str, Make] = {
     "LSSL": partial(LSSL, d_state=5),
     "Mamba": partial(Mamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
+    **{x.__name__: partial(x) for x in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)},
 }
 
 
@@ -75,6 +91,10 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         {"head_dim": 4, "d_conv": 2},
         {"head_dim": 4, "dt_limit": (0.01, 0.05)},
     ),
+    **{
+        layer: ({"heads": 2}, {"execution": "loop"}, {"execution": "newton"})
+        for layer in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)
+    },
 }
 """Every option of the layers whose system depends on the input."""
 

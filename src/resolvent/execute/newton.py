@@ -162,7 +162,7 @@ def newton(
 
     Returns:
         The states and how they were found. Rows that do not converge are computed by the loop over
-        steps, with a RuntimeWarning.
+        steps, with a RuntimeWarning if they are finite.
 
     Raises:
         ValueError: df/dh has entries beside its blocks, or n is not a multiple of their size.
@@ -175,26 +175,34 @@ def newton(
         nothing = torch.ones(b, dtype=torch.bool, device=h0.device)
         return Solution(h0[:, None].expand(-1, length, -1), h0, nothing, 0, 0.0)
     real = None if lengths is None else real_steps(lengths, length)
-    x = tuple(zero_padding(v, real) for v in x)
+    if real is not None:  # padding may hold anything; a cell may not be defined at 0
+        x = tuple(torch.where(torch.isfinite(v), v, zero_padding(v, real)) for v in x)
     problem = _Problem(cell, x, h0, size, resets, lengths)
     with torch.no_grad():
         h, converged, iterations = _iterate(problem, options)
         residual = (problem.next(problem.before(h)) - h)[converged]
         rows = (~converged).nonzero()[:, 0]
         if len(rows):
-            warnings.warn(
-                f"newton: {len(rows)} of {b} rows did not converge in {iterations} iterations and "
-                "were computed step by step; try damping, a bound, or shorter sequences",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            h = h.index_copy(0, rows, problem.sequential(rows))
+            found = problem.sequential(rows)
+            h = h.index_copy(0, rows, found)
+            _warn(int(torch.isfinite(found).flatten(1).all(1).sum()), b, iterations)
         h = zero_padding(h, real)
         residual = zero_padding(residual, None if real is None else real[converged])
     if torch.is_grad_enabled():
         h = problem.with_gradient(h)
     worst = float(residual.abs().max()) if residual.numel() else 0.0
     return Solution(h, last_state(h, h0, lengths), converged, iterations, worst)
+
+
+def _warn(failed: int, rows: int, iterations: int) -> None:
+    """Say how many rows with a finite trajectory were not found."""
+    if failed:
+        warnings.warn(
+            f"newton: {failed} of {rows} rows did not converge in {iterations} iterations and were "
+            "computed step by step; try damping, a bound, or shorter sequences",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _iterate(problem: _Problem, options: NewtonOptions) -> tuple[Tensor, Tensor, int]:

@@ -3,20 +3,30 @@
 from resolvent.layers.base import Layer, Prepared
 from resolvent.layers.bidirectional import Bidirectional
 from resolvent.layers.dss import DSS
+from resolvent.layers.gru import GRU
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.lru import LRU
 from resolvent.layers.lssl import LSSL
+from resolvent.layers.lstm import LSTM
 from resolvent.layers.mamba import Mamba
 from resolvent.layers.mamba2 import Mamba2
 from resolvent.layers.mixer import Mixer, Rule, Timing
+from resolvent.layers.nonlinear import NonlinearLayer
+from resolvent.layers.pararnn import ParaGRU, ParaLSTM
 from resolvent.layers.recurrence import Recurrence
 from resolvent.layers.s4 import S4
 from resolvent.layers.s4d import S4D
 from resolvent.layers.s5 import S5
+from resolvent.layers.slstm import SLSTM
 from resolvent.layers.state import State, detach, load_state, save_state, select_rows
 
 ALL: dict[str, type[Mixer]] = {
-    layer.__name__: layer for layer in (S4D, DSS, S4, S5, LRU, LSSL, Mamba, Mamba2)
+    layer.__name__: layer
+    for layer in (
+        *(S4D, DSS, S4, S5, LRU, LSSL),
+        *(Mamba, Mamba2),
+        *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
+    )
 }
 """Every registered layer by name; what is here is held to the contract by the tests."""
 
@@ -28,18 +38,24 @@ INVARIANT: dict[str, type[InvariantLayer]] = {
 __all__ = [
     "ALL",
     "DSS",
+    "GRU",
     "INVARIANT",
     "LRU",
+    "LSTM",
     "LSSL",
     "S4",
     "S4D",
     "S5",
+    "SLSTM",
     "Bidirectional",
     "InvariantLayer",
     "Layer",
     "Mamba",
     "Mamba2",
     "Mixer",
+    "NonlinearLayer",
+    "ParaGRU",
+    "ParaLSTM",
     "Prepared",
     "Recurrence",
     "Rule",

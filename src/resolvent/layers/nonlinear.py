@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -130,7 +131,7 @@ class NonlinearLayer(Mixer):
         return Varying.of(Dense(A), B, C, B.new_zeros(1, self.d_model), mimo=True)
 
 
-def _each(f: Callable, *arguments: Tensor) -> Tensor | tuple[Tensor, ...]:
+def _each(f: Callable, *arguments: Tensor) -> Any:
     """A function of one step at every step (b, l)."""
     return vmap(vmap(f))(*arguments)
 
