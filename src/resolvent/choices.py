@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -74,3 +74,89 @@ class Choices:
             raise ValueError(
                 f"validation: expected a share of at least 0 and below 1, got {self.validation!r}"
             )
+
+
+LanguageName = Literal[
+    "mamba", "mamba2", "h3", "h3-hybrid", "hyena", "gla", "retnet", "s4d", "transformer"
+]
+
+
+def _h3_hybrid(depth: int) -> tuple[str, ...]:
+    """Attention in the second layer and after the middle (Fu et al. 2023, section 3.3)."""
+    attention = {1, depth // 2 + 1} if depth > 2 else {depth - 1}
+    mixers = ["Attention" if i in attention else "H3" for i in range(depth)]
+    return tuple(name for mixer in mixers for name in (mixer, "MLP"))
+
+
+def _stack(*layers: str) -> Callable[[int], tuple[str, ...]]:
+    return lambda depth: layers * depth
+
+
+LANGUAGE_MODELS: Mapping[str, tuple[Callable[[int], tuple[str, ...]], dict[str, Any]]] = (
+    MappingProxyType(
+        {
+            "mamba": (_stack("Mamba"), {}),
+            "mamba2": (_stack("Mamba2"), {}),
+            "h3": (_stack("H3", "MLP"), {}),
+            "h3-hybrid": (_h3_hybrid, {}),
+            "hyena": (_stack("Hyena", "MLP"), {}),
+            "gla": (_stack("LinearAttention", "MLP"), {}),
+            "retnet": (
+                _stack("LinearAttention", "MLP"),
+                {"layer_options": {"LinearAttention": {"decay": "fixed"}}},
+            ),
+            "s4d": (_stack("S4D"), {"mix": "glu"}),
+            "transformer": (_stack("Attention", "MLP"), {}),
+        }
+    )
+)
+"""Language models by name: the blocks of a stack of some depth, and other fields of the config."""
+
+
+@dataclass(frozen=True)
+class LanguageChoices:
+    """A language model's run as its user describes it.
+
+    Attributes:
+        model: Layers, by the name of the paper.
+        d_model: Features.
+        n_layers: Layers; a position-wise network beside each is not counted.
+        length: Tokens that are predicted together.
+        batch_size: Windows an optimiser step.
+        epochs: Passes over the learned part of the text.
+        steps: Optimiser steps; given, epochs are ignored.
+        lr: Peak learning rate.
+        dropout: Probability in [0, 1).
+        held_out: Share of the text, its end, that is not learned from but judged by.
+        tokenizer: A tokenizer.json; None: bytes.
+        separator: What lies between the documents of a file; None: a file is one document.
+        seed: Origin of all randomness.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    model: LanguageName = "mamba"
+    d_model: int = 128
+    n_layers: int = 4
+    length: int = 256
+    batch_size: int = 16
+    epochs: int = 1
+    steps: int | None = None
+    lr: float = 3e-3
+    dropout: float = 0.0
+    held_out: float = 0.05
+    tokenizer: str | None = None
+    separator: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model not in LANGUAGE_MODELS:
+            raise ValueError(
+                f"model: {self.model!r} is unknown; choose one of {', '.join(LANGUAGE_MODELS)}"
+            )
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"held_out: expected a share between 0 and 1, got {self.held_out!r}")
+        for name in ("d_model", "n_layers", "length", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)!r}")

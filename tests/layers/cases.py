@@ -17,14 +17,20 @@ from resolvent.initialize import diagonal, hippo
 from resolvent.layers import (
     DSS,
     GRU,
+    H3,
     LRU,
     LSSL,
     LSTM,
+    MLP,
     S4,
     S4D,
     S5,
     SLSTM,
+    Attention,
     Bidirectional,
+    Hyena,
+    LinearAttention,
+    LongConv,
     Mamba,
     Mamba2,
     ParaGRU,
@@ -46,6 +52,15 @@ PLAIN: dict[str, Make] = {
     "Mamba": partial(Mamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
     **{x.__name__: partial(x) for x in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)},
+    "H3": partial(H3, d_state=4, d_shift=3),
+    "LongConv": partial(LongConv, length=9),
+    "Hyena": partial(Hyena, length=9),
+    "LinearAttention": partial(LinearAttention, decay="none"),
+    "RetNet": partial(LinearAttention, decay="fixed"),
+    "GLA": partial(LinearAttention, decay="gated"),
+    "Attention": partial(Attention, n_heads=1),
+    "sliding Attention": partial(Attention, window=4),
+    "MLP": partial(MLP, expand=2),
 }
 
 
@@ -72,6 +87,32 @@ EXECUTIONS: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
+    H3: (
+        {"d_state": 2, "d_shift": 1},
+        {"d_state": 4, "d_shift": 70},
+        {"execution": "loop"},
+        {"execution": "scan"},
+    ),
+    LongConv: (
+        {"length": 1, "squash": 0.0},
+        {"length": 100, "squash": 0.002},
+        {"length": 30, "smooth": 5},
+        {"length": 30, "decay": True},
+    ),
+    Hyena: (
+        {"length": 2},
+        {"length": 100, "bands": 2},
+        {"length": 30, "frequency": 1.0},
+        {"length": 30, "d_conv": 5},
+    ),
+    LinearAttention: (
+        {"decay": "none", "n_heads": 2},
+        {"decay": "fixed", "d_state": 3},
+        {"decay": "gated", "execution": "loop"},
+        {"decay": "gated", "execution": "scan"},
+    ),
+    Attention: ({"n_heads": 2}, {"window": 1}, {"window": 50}, {"rotary": False}),
+    MLP: ({"expand": 1}, {"gated": True}),
     Mamba: (
         {"d_state": 1},
         {"expand": 1.5},
@@ -96,7 +137,7 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         for layer in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)
     },
 }
-"""Every option of the layers whose system depends on the input."""
+"""Every option of the layers that have no kernel, or more around it."""
 
 
 def selective_options() -> dict[str, Make]:

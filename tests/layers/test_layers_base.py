@@ -7,8 +7,16 @@ import torch
 
 from layers.cases import EXECUTIONS, PLAIN
 from resolvent.layers import (
+    ALL,
+    MLP,
     S4D,
+    Attention,
+    Hyena,
     Layer,
+    LinearAttention,
+    LongConv,
+    Mamba,
+    Mamba2,
     Rule,
     State,
     detach,
@@ -78,11 +86,38 @@ def test_d_model_must_be_a_positive_integer(layer, d_model):
 
 
 @pytest.mark.parametrize("d_state", [0, -2, 1.5])
-def test_d_state_must_be_a_positive_integer(layer, d_state):
-    if "d_state" not in inspect.signature(type(layer)).parameters:
-        pytest.skip("the layer's state has the size of its features")
+@pytest.mark.parametrize(
+    "name", [x for x, make in ALL.items() if "d_state" in inspect.signature(make).parameters]
+)
+def test_d_state_must_be_a_positive_integer(name, d_state):
     with pytest.raises((ValueError, TypeError), match="d_state|n must|n:"):
-        type(layer)(3, d_state)
+        ALL[name](3, d_state=d_state)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LongConv(3, 0), "length: must be a positive integer, got 0"),
+        (lambda: LongConv(3, 9, smooth=2), "smooth: must be an odd positive integer, got 2"),
+        (lambda: LongConv(3, 9, squash=0.1), "the initial kernel is 0, and so is its gradient"),
+        (lambda: Hyena(3, -1), "length: must be a positive integer, got -1"),
+        (lambda: Hyena(3, bands=0), "bands: must be a positive integer, got 0"),
+        (lambda: Attention(3, 2), "n_heads: must divide d_model, 3, got 2"),
+        (lambda: Attention(3, 0), "n_heads: must divide d_model, 3, got 0"),
+        (lambda: Attention(3, window=0), "window: must be a positive integer or None, got 0"),
+        (lambda: LinearAttention(3, 2), "n_heads: must divide d_model, 3, got 2"),
+        (lambda: LinearAttention(3, decay="most"), "decay: 'most' is unknown; choose one of none"),
+        (lambda: MLP(3, 0), "expand: must give at least one inner feature, got 0"),
+        (lambda: Mamba(3, bias="some"), "bias: 'some' is unknown; choose one of none, conv"),
+        (lambda: Mamba(3, eigenvalue_range=(0, 2)), r"must be \(0, 1\) or \(-1, 1\), got \(0, 2\)"),
+        (lambda: Mamba(3, d_conv=0), "width: must be a positive integer, got 0"),
+        (lambda: Mamba2(3, head_dim=4), "head_dim: must divide the inner features, 6, got 4"),
+        (lambda: Mamba2(3, head_dim=3, n_groups=3), "n_groups: must divide the heads, 2, got 3"),
+    ],
+)
+def test_impossible_sizes_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_step_wants_one_step(layer):
@@ -105,11 +140,11 @@ def test_states_are_values(layer, tmp_path):
     assert isinstance(state, State)
     assert all(not x.is_complex() and x.shape[0] == 3 for x in (state.h, *state.memory))
     save_state(state, tmp_path / "state.safetensors")
-    restored = load_state(tmp_path / "state.safetensors", like=layer.initial_state(1))
+    restored = load_state(tmp_path / "state.safetensors", layer.initial_state(1), layer.grows)
     assert torch.equal(restored.h, state.h)
     picked = select_rows(state, torch.tensor([2, 0]))
     assert torch.equal(picked.h, state.h[[2, 0]])
-    assert state.h.requires_grad and not detach(state).h.requires_grad
+    assert not detach(state).h.requires_grad
 
 
 def test_a_state_of_another_layer_is_refused(tmp_path):

@@ -70,16 +70,17 @@ def test_display(terminal):
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100)
     with Display(20, 0, quiet=False, console=console) as display:
-        display.step(5, 1.25)
+        display.step(5, 1.25, 8)
         display.row(ROW, "r2")
     text = out.getvalue()
     assert "step 5/20  epoch 1  train_loss 1.25  valid_loss 0.5  valid_r2 0.1" in text
     assert ("loss 1.25" in text.replace("train_loss 1.25", "")) == terminal  # the bar
+    assert " rows/s" in text
     assert ("left 6 s" in text) == (not terminal)
 
 
 def test_quiet_display(capsys):
     with Display(20, 0, quiet=True) as display:
-        display.step(5, 1.25)
+        display.step(5, 1.25, 8)
         display.row(ROW, None)
     assert capsys.readouterr() == ("", "")

@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": "score a run on labelled series",
     "predict": "labels and probabilities for every series of a file",
     "stream": "a prediction after every row, from standard input or a file",
+    "train-lm": "train a language model on a text",
+    "generate": "continue a text with a language model",
     "inspect": "pictures of what a trained model remembers",
     "papers": "the papers that are implemented, and how to cite them",
     "claims": "run the papers' claims: measured beside published",
@@ -63,6 +65,6 @@ def _run(arguments: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise Usage(f"no command {name!r}{suggestion(name, COMMANDS)}; see resolvent --help")
-    module = importlib.import_module(f"resolvent.cli.{name}")
+    module = importlib.import_module(f"resolvent.cli.{name.replace('-', '_')}")
     command = parse(module.Command, f"resolvent {name}", rest)
     return command.run() or 0

@@ -14,7 +14,7 @@ from resolvent.contract.promise import difference, promise
 from resolvent.contract.sequence import VALUE, need_step
 from resolvent.contract.subject import Layer, Subject, gradients, rows, run, tensors
 from resolvent.contract.tolerance import EXACT, tolerance
-from resolvent.layers.recurrence import Recurrence
+from resolvent.layers.recurrence import frozen
 
 ONE: tuple[tuple[int, int], ...] = ((3, 9),)
 
@@ -74,11 +74,11 @@ def step_exports(subject: Subject, b: int, length: int) -> float:
 
 @promise(tolerance(torch.float32, "value"), ((3, 1),))
 def stream_is_real_arithmetic(subject: Subject, b: int, length: int) -> float:
-    """A step can be exported without any complex number (an invariant layer's as Recurrence)."""
+    """A step can be exported without any complex number (what is invariant as a Recurrence)."""
     need_step(subject)
     layer, u = subject.copy(torch.float32), subject.inputs(b, length).float()[:, 0]
     try:
-        stream: Layer = Recurrence(layer)
+        stream: Layer = frozen(layer)
     except TypeError:
         stream = layer
     state = _single(subject.state(b))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resolvent.contract.subject import Subject, tensors
+from resolvent.contract.subject import Subject, aligned, tensors
 from resolvent.contract.tolerance import Tolerance
 
 Shape = tuple[int, int]
@@ -70,13 +70,20 @@ def promise(
     return register
 
 
-def difference(actual: Any, expected: Any) -> float:
+def difference(actual: Any, expected: Any, grown: bool = False) -> float:
     """Largest relative difference of two nests of tensors; infinite where either is not finite.
+
+    Args:
+        actual: the one.
+        expected: the other.
+        grown: whether they are states that may have grown for different numbers of steps.
 
     Raises:
         ValueError: the nests hold different numbers of tensors, or tensors of different shapes.
     """
     pairs = zip(tensors(actual), tensors(expected), strict=True)
+    if grown:
+        pairs = (aligned(x, y) for x, y in pairs)
     return max((_difference(x, y) for x, y in pairs), default=0.0)
 
 

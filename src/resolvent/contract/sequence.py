@@ -77,7 +77,8 @@ def packed_is_separate(subject: Subject, b: int, length: int) -> float:
                 pieces.append(alone)
             worst = max(worst, difference(packed[row : row + 1], torch.cat(pieces, 1)))
             if subject.causal:
-                worst = max(worst, difference(rows(last, slice(row, row + 1)), end))
+                own_end = rows(last, slice(row, row + 1))
+                worst = max(worst, difference(own_end, end, subject.grows))
     return worst
 
 
@@ -101,7 +102,8 @@ def padded_is_separate(subject: Subject, b: int, length: int) -> float:
         alone, end = run(subject.layer, clean[row : row + 1, :steps], own)
         worst = max(worst, difference(y[row : row + 1, :steps], alone))
         if subject.causal:
-            worst = max(worst, difference(rows(last, slice(row, row + 1)), end))
+            own_end = rows(last, slice(row, row + 1))
+            worst = max(worst, difference(own_end, end, subject.grows))
         total = total + (alone[0] * weight[row, :steps]).sum()
     leaves = list(subject.layer.parameters())
     expected = _gradients(total, [clean, *leaves])

@@ -97,6 +97,11 @@ class Subject:
         """Whether the layer claims to be causal, which is the default."""
         return bool(getattr(self.layer, "causal", True))
 
+    @property
+    def grows(self) -> bool:
+        """Whether the layer says that its state grows with the steps read."""
+        return bool(getattr(self.layer, "grows", False))
+
     def takes(self, name: str) -> bool:
         """Whether the layer's forward has an argument of that name."""
         return name in inspect.signature(self.layer.forward).parameters
@@ -153,9 +158,22 @@ def where(rows: Tensor, yes: Any, no: Any) -> Any:
     """Rows of one state or of another, chosen by a mask (b,)."""
 
     def choose(x: Tensor, y: Tensor) -> Tensor:
+        x, y = aligned(x, y)
         return torch.where(rows.view(-1, *(1 for _ in y.shape[1:])), x, y)
 
     return tree_map(choose, yes, no)
+
+
+def aligned(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Two parts of states that may have grown for different numbers of steps, made equally long.
+
+    What grows holds one entry a step along axis 1, the latest last, and zeros before the first.
+    """
+    if x.ndim < 2 or x.shape[1] == y.shape[1]:
+        return x, y
+    size = max(x.shape[1], y.shape[1])
+    x, y = (torch.cat([v.new_zeros(len(v), size - v.shape[1], *v.shape[2:]), v], 1) for v in (x, y))
+    return x, y
 
 
 def tensors(nest: Any) -> list[Tensor]:

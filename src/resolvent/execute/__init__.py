@@ -11,8 +11,14 @@ is linearised along a trajectory:
 
 unroll    the definition, step by step
 newton    all steps at once, by Newton's method over linear recurrences
+
+A filter over the last n inputs has those inputs as its state:
+
+short_convolution    a few taps, fused
+filter_features      many taps, by FFT
 """
 
+from resolvent.execute.finite import filter_features
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
 from resolvent.execute.newton import NewtonOptions, Solution, newton
 from resolvent.execute.run import run
@@ -26,6 +32,7 @@ __all__ = [
     "Solution",
     "check_name",
     "choose",
+    "filter_features",
     "loop",
     "newton",
     "run",

@@ -1,16 +1,22 @@
 """Layers by paper: each file a declaration of choices, all under the contract of `layers.base`."""
 
+from resolvent.layers.attention import Attention
 from resolvent.layers.base import Layer, Prepared
 from resolvent.layers.bidirectional import Bidirectional
 from resolvent.layers.dss import DSS
 from resolvent.layers.gru import GRU
+from resolvent.layers.h3 import H3
+from resolvent.layers.hyena import Hyena
 from resolvent.layers.invariant import InvariantLayer
+from resolvent.layers.linear_attention import LinearAttention
+from resolvent.layers.longconv import LongConv
 from resolvent.layers.lru import LRU
 from resolvent.layers.lssl import LSSL
 from resolvent.layers.lstm import LSTM
 from resolvent.layers.mamba import Mamba
 from resolvent.layers.mamba2 import Mamba2
 from resolvent.layers.mixer import Mixer, Rule, Timing
+from resolvent.layers.mlp import MLP
 from resolvent.layers.nonlinear import NonlinearLayer
 from resolvent.layers.pararnn import ParaGRU, ParaLSTM
 from resolvent.layers.recurrence import Recurrence
@@ -24,7 +30,8 @@ ALL: dict[str, type[Mixer]] = {
     layer.__name__: layer
     for layer in (
         *(S4D, DSS, S4, S5, LRU, LSSL),
-        *(Mamba, Mamba2),
+        *(Mamba, Mamba2, H3, LongConv, Hyena),
+        *(LinearAttention, Attention, MLP),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
     )
 }
@@ -39,17 +46,23 @@ __all__ = [
     "ALL",
     "DSS",
     "GRU",
+    "H3",
     "INVARIANT",
     "LRU",
     "LSTM",
     "LSSL",
+    "MLP",
     "S4",
     "S4D",
     "S5",
     "SLSTM",
+    "Attention",
     "Bidirectional",
+    "Hyena",
     "InvariantLayer",
     "Layer",
+    "LinearAttention",
+    "LongConv",
     "Mamba",
     "Mamba2",
     "Mixer",

@@ -61,7 +61,8 @@ class Mamba(SelectiveLayer):
             raise ValueError(f"eigenvalue_range: must be (0, 1) or (-1, 1), got {eigenvalue_range}")
         self.rule = mixed if eigenvalue_range[0] == 0 else signed
         self.norm_eps = norm_eps
-        inner, rank = int(expand * d_model), dt_rank or math.ceil(d_model / 16)
+        inner = int(expand * d_model)
+        rank = math.ceil(d_model / 16) if dt_rank is None else dt_rank
         projections = has_bias(bias, "projections")
         self.in_proj = nn.Linear(d_model, 2 * inner, projections)
         self.conv = ShortConvolution(inner, d_conv, has_bias(bias, "conv"))

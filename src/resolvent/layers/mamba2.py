@@ -19,14 +19,9 @@ from torch.nn.functional import silu
 from resolvent.discretize import mixed
 from resolvent.layers.base import Prepared, Timing, full_precision
 from resolvent.layers.convolution import ShortConvolution
+from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.modal import check_d_state
-from resolvent.layers.selective import (
-    RMSNorm,
-    SelectiveLayer,
-    has_bias,
-    positive_quotient,
-    step_size,
-)
+from resolvent.layers.selective import RMSNorm, SelectiveLayer, has_bias, step_size
 from resolvent.structure import Scalar
 from resolvent.system import Continuous
 
@@ -62,7 +57,8 @@ class Mamba2(SelectiveLayer):
         super().__init__(d_model)
         check_d_state(d_state)
         inner = int(expand * d_model)
-        head_dim = head_dim or max(p for p in range(1, 65) if inner % p == 0)
+        if head_dim is None:
+            head_dim = max(p for p in range(1, 65) if inner % p == 0)
         heads = positive_quotient("head_dim", inner, head_dim, "the inner features")
         positive_quotient("n_groups", heads, n_groups, "the heads")
         self.heads, self.groups, self.n, self.dt_limit = heads, n_groups, d_state, dt_limit

@@ -193,3 +193,14 @@ def full_precision(device: torch.device) -> AbstractContextManager:
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+def positive_quotient(name: str, whole: int, part: int, of: str) -> int:
+    """How many parts make the whole.
+
+    Raises:
+        ValueError: the argument ``name``, which is ``part``, does not divide ``of``.
+    """
+    if not isinstance(part, int) or part < 1 or whole % part:
+        raise ValueError(f"{name}: must divide {of}, {whole}, got {part!r}")
+    return whole // part

@@ -10,6 +10,9 @@ and imaginary parts in turn, as they lie in the layer's own state.
 
 from __future__ import annotations
 
+from copy import deepcopy
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -98,6 +101,40 @@ class Recurrence(nn.Module):
         """Zeros, shaped as the layer's."""
         zero = self.zero.to(device=device, dtype=dtype)
         return State(zero.repeat(batch_size, *[1] * (zero.ndim - 1)))
+
+
+class _OneStep(nn.Module):
+    """A recurrence called as the layer it stands for, on sequences of a single step."""
+
+    def __init__(self, recurrence: Recurrence):
+        super().__init__()
+        self.recurrence = recurrence
+
+    def forward(self, u: Tensor, state: State, **timing: None) -> tuple[Tensor, State]:
+        if u.shape[1] != 1 or any(x is not None for x in timing.values()):
+            raise ValueError("u: a frozen layer takes single steps, without dt, resets or lengths")
+        y, state = self.recurrence(u[:, 0], state)
+        return y[:, None], state
+
+    def initial_state(self, *arguments: Any) -> State:
+        return self.recurrence.initial_state(*arguments)
+
+
+def frozen(layer: Any) -> nn.Module:
+    """The layer for streams: every invariant layer that it is, or has inside, as a `Recurrence`.
+
+    A copy, whose ``step`` and states are those of the layer.
+
+    Raises:
+        TypeError: as `Recurrence`.
+    """
+    if isinstance(layer, InvariantLayer):
+        return Recurrence(layer)
+    copy = deepcopy(layer)
+    for name, child in copy.named_children():
+        if isinstance(child, InvariantLayer):
+            setattr(copy, name, _OneStep(Recurrence(child)))
+    return copy
 
 
 class _Pairs(nn.Module):

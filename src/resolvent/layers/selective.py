@@ -98,17 +98,6 @@ def step_size(raw: Tensor, timing: Timing, limit: tuple[float, float] = (0.0, ma
     return dt if timing.dt is None else dt * timing.dt.to(dt.dtype)[..., None]
 
 
-def positive_quotient(name: str, whole: int, part: int, of: str) -> int:
-    """How many parts make the whole.
-
-    Raises:
-        ValueError: the argument ``name``, which is ``part``, does not divide ``of``.
-    """
-    if not isinstance(part, int) or part < 1 or whole % part:
-        raise ValueError(f"{name}: must divide {of}, {whole}, got {part!r}")
-    return whole // part
-
-
 def has_bias(bias: str, where: str) -> bool:
     """Whether ``bias``, one of BIASES, includes ``where``, "conv" or "projections".
 

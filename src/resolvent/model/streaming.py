@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from resolvent.block import require_causal
-from resolvent.layers import Recurrence
+from resolvent.layers.recurrence import frozen
 from resolvent.model.sequence import ModelState, SequenceModel
 
 
@@ -30,7 +30,7 @@ class Stream(nn.Module):
         require_causal(model)
         self.model = deepcopy(model).eval().requires_grad_(False)
         for block in self.model.backbone.blocks:
-            block.layer = Recurrence(block.layer)  # type: ignore[arg-type]
+            block.layer = frozen(block.layer)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """One step: x_t (b, d_input) -> prediction (b, n_outputs) and the new state."""

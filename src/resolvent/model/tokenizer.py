@@ -11,7 +11,12 @@ UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
 
 class Tokenizer(Protocol):
-    """What text generation needs."""
+    """What text needs."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
+        ...
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text."""
@@ -23,7 +28,9 @@ class Tokenizer(Protocol):
 
 
 class Bytes:
-    """One token a byte of UTF-8; tokens of 256 and more are no text."""
+    """One token a byte of UTF-8, and one that is no text."""
+
+    vocab_size = 257
 
     def encode(self, text: str) -> list[int]:
         """The bytes of a text."""
@@ -56,6 +63,11 @@ class FromFile:
             self.own = Rust.from_file(str(path))
         except Exception as error:  # the library raises Exception itself
             raise ValueError(f"{path}: not a tokenizer file ({error})") from error
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens, special ones included."""
+        return self.own.get_vocab_size()
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without special ones around it."""

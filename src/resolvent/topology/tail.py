@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from resolvent.topology.padding import zero_padding
 
@@ -42,3 +43,8 @@ def keep_last(
     age = since_reset(resets)[rows, (end - 1).clamp(min=0)]
     lag = torch.arange(size - 1, -1, -1, device=steps.device)
     return zero_padding(tail, (lag <= age[:, None]) | (end == 0)[:, None])
+
+
+def pad_front(x: Tensor, steps: int) -> Tensor:
+    """Zeros before the steps of x (b, t, ...)."""
+    return pad(x, (0, 0) * (x.ndim - 2) + (steps, 0))

@@ -4,6 +4,7 @@ from resolvent.train.checkpoint import load_weights, save_weights, update_config
 from resolvent.train.config import TrainConfig
 from resolvent.train.evaluate import Predictions, evaluate, predict
 from resolvent.train.interrupt import TrainingInterrupted
+from resolvent.train.language import Learner, NextToken
 from resolvent.train.loop import FitResult, fit
 from resolvent.train.metrics import classification_metrics, regression_metrics
 from resolvent.train.optim import make_optimizer, make_scheduler, parameter_groups, warmup_cosine
@@ -15,6 +16,8 @@ from resolvent.train.task import Classification, Regression, Task
 __all__ = [
     "Classification",
     "FitResult",
+    "Learner",
+    "NextToken",
     "NonFiniteError",
     "Predictions",
     "Regression",

@@ -97,7 +97,8 @@ def fit(
         if run_dir is not None:  # otherwise there is nothing to save: Ctrl-C stops at once
             stack.enter_context(stop)
         silent = quiet or not run.accelerator.is_main_process
-        run.train(stop, stack.enter_context(Display(run.total, run.state.step, silent)))
+        display = Display(run.total, run.state.step, silent, task.unit)
+        run.train(stop, stack.enter_context(display))
         run.accelerator.wait_for_everyone()
         step = files.load_weights(folder / files.WEIGHTS, model)["step"]
     model.eval()
@@ -183,7 +184,7 @@ class _Run:
         self.state.step += 1
         self.state.loss_sum += loss_sum
         self.state.loss_count += count
-        display.step(self.state.step, loss_sum / count)
+        display.step(self.state.step, loss_sum / count, count)
         return stopping
 
     def validate(self) -> dict:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import log_softmax
 
-LOWER_IS_BETTER = frozenset({"loss", "log_loss", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"loss", "log_loss", "rmse", "mae", "bits_per_byte", "perplexity"})
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 REGRESSION = ("rmse", "mae", "r2")
 

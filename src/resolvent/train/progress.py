@@ -1,5 +1,7 @@
 """What is seen of a run: a bar with the time left, or plain lines where there is no terminal."""
 
+import time
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,10 +20,18 @@ class Display:
         total: Steps of the whole run.
         step: Steps already taken.
         quiet: Show nothing.
+        unit: What the steps' terms are called, rows or tokens.
         console: Where to write; default standard error.
     """
 
-    def __init__(self, total: int, step: int, quiet: bool, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        total: int,
+        step: int,
+        quiet: bool,
+        unit: str = "rows",
+        console: Console | None = None,
+    ) -> None:
         self._console = console or Console(stderr=True, quiet=quiet)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -36,6 +46,8 @@ class Display:
         )
         self._task = self._bar.add_task("starting", total=total, completed=step)
         self._total = total
+        self._unit = unit
+        self._count, self._started = 0, time.monotonic()
 
     def __enter__(self) -> "Display":
         self._bar.start()
@@ -44,9 +56,12 @@ class Display:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def step(self, step: int, loss: float) -> None:
-        """One optimiser step was taken."""
-        self._bar.update(self._task, completed=step, description=f"loss {loss:.4g}")
+    def step(self, step: int, loss: float, count: int) -> None:
+        """One optimiser step was taken, over ``count`` rows or tokens."""
+        self._count += count
+        rate = self._count / max(time.monotonic() - self._started, 1e-9)
+        text = f"loss {loss:.4g}  {rate:,.0f} {self._unit}/s"
+        self._bar.update(self._task, completed=step, description=text)
 
     def row(self, row: dict, metric: str | None) -> None:
         """One validation was made; without a terminal this is the only sign of life."""
@@ -54,7 +69,9 @@ class Display:
         shown = {name: "nan" if row[name] is None else f"{row[name]:.4g}" for name in names}
         numbers = "  ".join(f"{name} {value}" for name, value in shown.items())
         left = row["seconds"] * (self._total - row["step"]) / row["step"]
-        tail = "" if self._console.is_terminal else f"  left {left:.0f} s"
+        rate = self._count / max(time.monotonic() - self._started, 1e-9)
+        tail = f"  {rate:,.0f} {self._unit}/s"
+        tail += "" if self._console.is_terminal else f"  left {left:.0f} s"
         self._console.print(
             f"step {row['step']}/{self._total}  epoch {row['epoch']}  {numbers}{tail}",
             highlight=False,

@@ -28,6 +28,11 @@ class Task(Protocol):
         """Every name `metrics` returns."""
         ...
 
+    @property
+    def unit(self) -> str:
+        """What `count` counts, in one word."""
+        ...
+
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Loss summed over what `count` counts."""
         ...
@@ -53,6 +58,7 @@ class Classification:
     label_smoothing: float = 0.0
     metric: str = "accuracy"
     names = CLASSIFICATION
+    unit = "rows"
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
@@ -61,7 +67,7 @@ class Classification:
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Summed cross-entropy of logits (b, k) against class numbers (b,)."""
         return functional.cross_entropy(
-            _wide(output), y.long(), reduction="sum", label_smoothing=self.label_smoothing
+            wide(output), y.long(), reduction="sum", label_smoothing=self.label_smoothing
         )
 
     def count(self, y: Tensor) -> int:
@@ -70,7 +76,7 @@ class Classification:
 
     def metrics(self, output: Tensor, y: Tensor) -> dict[str, float]:
         """See `classification_metrics`."""
-        return classification_metrics(_wide(output).numpy(), y.numpy())
+        return classification_metrics(wide(output).numpy(), y.numpy())
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class Regression:
     error: Literal["squared", "absolute", "huber"] = "squared"
     metric: str = "rmse"
     names = REGRESSION
+    unit = "rows"
 
     def __post_init__(self) -> None:
         if self.error not in _ERRORS:
@@ -98,7 +105,7 @@ class Regression:
                 f"output has shape {tuple(output.shape)} but y has {tuple(y.shape)}: a regression "
                 "model returns one number for each target."
             )
-        output = _wide(output)
+        output = wide(output)
         total = _ERRORS[self.error](output, y.to(output.dtype), reduction="sum")
         return total / (y.shape[1] if y.ndim == 2 else 1)
 
@@ -108,7 +115,7 @@ class Regression:
 
     def metrics(self, output: Tensor, y: Tensor) -> dict[str, float]:
         """See `regression_metrics`."""
-        return regression_metrics(_wide(output).numpy(), y.numpy())
+        return regression_metrics(wide(output).numpy(), y.numpy())
 
 
 _ERRORS = {
@@ -118,6 +125,6 @@ _ERRORS = {
 }
 
 
-def _wide(output: Tensor) -> Tensor:
+def wide(output: Tensor) -> Tensor:
     """At least float32: losses are never summed in bfloat16."""
     return output.to(torch.promote_types(output.dtype, torch.float32))

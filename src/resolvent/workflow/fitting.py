@@ -5,31 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from resolvent import train as training
 from resolvent.atomic import write_atomic
 from resolvent.choices import Choices
 from resolvent.data import DataError, SeriesSet, split
-from resolvent.data.errors import show
 from resolvent.model import build_model
-from resolvent.model.folder import CONFIG, WEIGHTS
 from resolvent.train import FitResult
-from resolvent.train.checkpoint import CHECKPOINT, METRICS
+from resolvent.workflow.claim import alone, claim
 from resolvent.workflow.defaults import model_config, train_config, validation_share
 from resolvent.workflow.inputs import Inputs
-from resolvent.workflow.run import BATCH, SCORES, Evaluation, Run, batches, read_config
+from resolvent.workflow.run import BATCH, SCORES, Evaluation, Run, batches
 from resolvent.workflow.target import make_target
-
-FILES = (CONFIG, CHECKPOINT, METRICS, WEIGHTS, SCORES)
-"""What a run consists of, besides its report."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +94,9 @@ def fit(
     for part in (held_out, test):
         if part is not None:
             run.check_labels(part)
-    with nullcontext() if folder is None else _alone(folder):
+    with nullcontext() if folder is None else alone(folder):
         if folder is not None:
-            _claim(folder, run.sections(), overwrite)
+            claim(folder, run.sections(), ("choices", "data"), overwrite)
         result = training.fit(
             model,
             batches(run.dataset(learned), config.batch_size, choices.seed),
@@ -148,53 +142,6 @@ def _hold_out(
             raise
         return series, None
     return learned, held_out
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in `folder`; the lock of a killed process is free.
-
-    Raises:
-        ValueError: Another process trains there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise ValueError(
-            f"{folder}: another process is training here; wait for it, or name another folder "
-            "with --out"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _claim(folder: Path, sections: dict[str, Any], overwrite: bool) -> None:
-    """Make `folder` this run's: start it, or check that what is there is the same run, unfinished.
-
-    Raises:
-        ValueError: It holds a finished run, or another one.
-    """
-    if overwrite:
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-    remedy = "start over with --overwrite, or name another folder with --out"
-    if (folder / SCORES).exists():
-        raise ValueError(f"{folder}: the run here is finished; {remedy}")
-    if (folder / CONFIG).exists():
-        there = read_config(folder)
-        for section in ("choices", "data"):
-            for key, value in json.loads(json.dumps(sections[section])).items():
-                known = there.get(section, {}).get(key)
-                if known != value:
-                    raise ValueError(
-                        f"{folder}: an unfinished run with {key} {show(known)} is here, now it is "
-                        f"{show(value)}; resume it with its own settings, {remedy}"
-                    )
-    training.update_config(folder, **sections)
 
 
 def _facts(series: SeriesSet, held_out: SeriesSet | None, test: SeriesSet | None) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""From a text to a language model: tokens, windows, training, bits a byte of what was held out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from resolvent import train as training
+from resolvent.atomic import write_atomic
+from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
+from resolvent.data.text import (
+    Windows,
+    documents,
+    make_window_loader,
+    open_tokens,
+    write_tokens,
+)
+from resolvent.model import LanguageConfig, LanguageModel
+from resolvent.model.tokenizer import FILE as TOKENIZER
+from resolvent.model.tokenizer import Bytes, FromFile
+from resolvent.train import FitResult, Learner, NextToken, Source, TrainConfig
+from resolvent.workflow.claim import alone, claim
+from resolvent.workflow.run import SCORES
+
+TOKENS = "tokens.bin"
+BOUNDARY = 256
+"""The token before each document of bytes."""
+
+LOOKS = 20
+"""Validations in a run."""
+
+
+def language_config(
+    choices: LanguageChoices, vocab_size: int, boundary: int | None
+) -> LanguageConfig:
+    """The model that the choices describe."""
+    layers, fields = LANGUAGE_MODELS[choices.model]
+    names = layers(choices.n_layers)
+    return LanguageConfig(
+        vocab_size=vocab_size,
+        d_model=choices.d_model,
+        n_layers=len(names),
+        layers=names,
+        dropout=choices.dropout,
+        boundary=boundary,
+        **fields,
+    )
+
+
+def fit_language(
+    source: str | Path,
+    choices: LanguageChoices,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> tuple[LanguageModel, FitResult]:
+    """Train a language model on a text file or a folder of them, or resume the run in ``folder``.
+
+    The folder is a model for :meth:`LanguageModel.from_pretrained`. The tokens lie in it too, and
+    are mapped into memory, so that the text may be larger than it.
+
+    Args:
+        source: where the text is.
+        choices: the run's description.
+        folder: where the run is written.
+        overwrite: delete the run that is there.
+        quiet: show no progress.
+
+    Raises:
+        DataError: there is no text, or too little.
+        ValueError: the choices are impossible, or the folder holds a finished run or another one.
+        TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
+    """
+    tokenizer = Bytes() if choices.tokenizer is None else FromFile(choices.tokenizer)
+    vocab_size = tokenizer.vocab_size
+    boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
+    with alone(folder):
+        sections = {"choices": asdict(choices), "data": {"source": str(source)}}
+        claim(folder, sections, ("choices", "data"), overwrite)
+        if choices.tokenizer is not None:
+            shutil.copyfile(choices.tokenizer, folder / TOKENIZER)
+        texts = documents(source, choices.separator)
+        size = write_tokens(texts, tokenizer.encode, folder / TOKENS, vocab_size, boundary)
+        tokens = open_tokens(folder / TOKENS, vocab_size)
+        cut = int(len(tokens) * (1 - choices.held_out))
+        learned, held_out = (Windows(x, choices.length) for x in (tokens[:cut], tokens[cut:]))
+        with training.deterministic():
+            training.seed_all(choices.seed)
+            model = LanguageModel(language_config(choices, vocab_size, boundary))
+        training.update_config(folder, language=model.config.to_dict())
+        config = _train_config(choices, -(-len(learned) // choices.batch_size))
+        result = training.fit(
+            Learner(model),
+            cast(Source, make_window_loader(learned, choices.batch_size, choices.seed)),
+            cast(Source, make_window_loader(held_out, choices.batch_size, shuffle=False)),
+            NextToken(bytes_per_token=size / len(tokens)),
+            config,
+            run_dir=folder,
+            resume=True,
+            quiet=quiet,
+        )
+    _finish(folder, result, tokens)
+    model.tokenizer = tokenizer
+    return model.cpu().eval(), result
+
+
+def _train_config(choices: LanguageChoices, steps_per_epoch: int) -> TrainConfig:
+    total = choices.steps or choices.epochs * steps_per_epoch
+    return TrainConfig(
+        steps=total,
+        batch_size=choices.batch_size,
+        lr=choices.lr,
+        weight_decay=0.1,
+        final_lr=0.1,
+        validate_every=max(1, total // LOOKS),
+        seed=choices.seed,
+    )
+
+
+def _finish(folder: Path, result: FitResult, tokens: np.ndarray) -> None:
+    """Write scores.json, whose presence says that the run is finished."""
+    names = ("loss", *NextToken.names)
+    scores = {
+        "status": result.status,
+        "steps": result.step,
+        "seconds": result.history[-1]["seconds"],
+        "tokens": len(tokens),
+        "validation": {name: result.best[f"valid_{name}"] for name in names},
+    }
+    write_atomic(folder / SCORES, json.dumps(scores, indent=2) + "\n")
