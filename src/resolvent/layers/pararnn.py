@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.nonlinear import NonlinearLayer, hold
-from resolvent.layers.selective import positive_quotient
 
 
 class DiagonalCell(NonlinearLayer):

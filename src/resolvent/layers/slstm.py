@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, linear, logsigmoid
 
+from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.nonlinear import NonlinearLayer, headwise, hold
-from resolvent.layers.selective import positive_quotient
 
 
 class SLSTM(NonlinearLayer):
