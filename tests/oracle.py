@@ -7,7 +7,8 @@ Nothing here comes from the package under test, and nothing here is fast. Shapes
 
 Any of A, B, C may lead with axes (b, l): then it belongs to one row and one step. With ``mimo`` the
 state has one column, c = 1. Without, B and C are single columns and rows, every input channel has
-its own column of the state, c = p, and q = p.
+its own column of the state, c = p, and q = p. A step may then have r input rows, u (b, l, m, r, p)
+and B (m, N, r), and D is not used.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ RULES = ("zoh", "bilinear", "euler", "backward_euler", "dirac", "mixed", "signed
 
 def simulate(A, B, C, D, u, h0=None, *, resets=None, lengths=None, mimo=False):
     """Run the recurrence; returns y, the state after each row's last real step, and all states."""
-    b, length, m, p = u.shape
+    (b, length, m), p = u.shape[:3], u.shape[-1]
     A, B, C = (np.broadcast_to(x, (b, length, *x.shape[-3:])) for x in (A, B, C))
     N, q = A.shape[-1], C.shape[-2] if mimo else p
     columns = 1 if mimo else p
@@ -34,10 +35,12 @@ def simulate(A, B, C, D, u, h0=None, *, resets=None, lengths=None, mimo=False):
             for head in range(m):
                 a, x, c = A[row, t, head], B[row, t, head], C[row, t, head]
                 now = u[row, t, head]
-                drive = (x @ now)[:, None] if mimo else x @ now[None, :]
+                drive = (x @ now)[:, None] if mimo else x @ np.atleast_2d(now)
                 h[row, head] = a @ h[row, head] + drive
                 out = c @ h[row, head]
-                y[row, t, head] = (out[:, 0] if mimo else out[0]) + D[head] * now
+                y[row, t, head] = out[:, 0] if mimo else out[0]
+                if now.ndim == 1:
+                    y[row, t, head] += D[head] * now
             states[row, t] = h[row]
     return y, h, states
 

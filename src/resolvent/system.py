@@ -10,7 +10,10 @@ Shapes, for heads m, states n, channels p (input) and q (output) a head:
     h       (b, m, n, p): a column a channel     (b, m, n, 1)
     B       (..., m, n)                          (..., m, n, p)
     C       (..., m, n)                          (..., m, q, n)
-    D       (m, p)                               (m, p), q = p
+    D       (m, p), or (m, 0): y = C h           (m, p), q = p
+
+With ``writes``, a step writes r rows a head instead of one: u (b, l, m, r, p), B (..., m, n, r)
+and D (m, 0), all else as on the left.
 
 A complex structure holds conjugate halves and the output is y = 2 Re(C h). A discrete system is
 `Invariant` (no field depends on the step) or `Varying` (A and B, perhaps C, lead with axes (b, l));
@@ -27,7 +30,7 @@ import torch
 from torch import Tensor
 
 from resolvent.discretize import Rule
-from resolvent.structure import Dense, Structure, functional_to_real, to_real
+from resolvent.structure import Dense, Householder, Structure, functional_to_real, to_real
 
 
 class _once:
@@ -120,13 +123,34 @@ class Given:
 
 
 @dataclass(frozen=True, eq=False)
+class DeltaRule:
+    """The pair (A, B) of the delta rule: what A forgets along its keys, B writes under them.
+
+    For j = 1..r, h <- (I - beta_j k_j k_j^T) h + beta_j k_j u_j^T. An execution that can run these
+    one after the other reads the keys and beta of ``forget``, and B is never made.
+    """
+
+    forget: Householder
+
+    @_once
+    def pair(self) -> tuple[Structure, Tensor]:
+        """A, and B (b, l, m, n, r)."""
+        return self.forget, self.forget.writes()
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> DeltaRule:
+        """The steps picked by ``f``, which acts on the (b, l) axes of A."""
+        return DeltaRule(self.forget.map(f))
+
+
+@dataclass(frozen=True, eq=False)
 class Discrete:
     """What `Invariant` and `Varying` share: the pair (A, B), the output map and its reading."""
 
-    transition: Sampled | Given
+    transition: Sampled | Given | DeltaRule
     output: Tensor
     D: Tensor
     mimo: bool = False
+    writes: bool = False
 
     @property
     def A(self) -> Structure:
@@ -151,7 +175,9 @@ class Discrete:
         return self.output
 
     def inject(self, u: Tensor) -> Tensor:
-        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo."""
+        """B u: (..., m, p) -> (..., m, n, p), or (..., m, n, 1) if mimo; u may be r writes."""
+        if self.writes:
+            return self.B @ u
         if not self.mimo:
             return self.B[..., None] * u[..., None, :]
         if not self.B.is_complex():
@@ -163,12 +189,16 @@ class Discrete:
         """C h + D u: (..., m, n, p or 1), (..., m, p) -> (..., m, q)."""
         if not self.mimo:
             y = (self.C[..., None] * h).sum(-2)
-            return (2 * y.real if y.is_complex() else y) + self.D * u
+            return self.skip(2 * y.real if y.is_complex() else y, u)
         if not self.C.is_complex():
             return torch.einsum("...mqn,...mn->...mq", self.C, h[..., 0]) + self.D * u
         parts = torch.view_as_real(h[..., 0].contiguous())
         weights = torch.stack(functional_to_real(self.C, -1).chunk(2, -1), -1)
         return torch.einsum("...mqnc,...mnc->...mq", weights, parts) + self.D * u
+
+    def skip(self, y: Tensor, u: Tensor) -> Tensor:
+        """Output y + D u; y itself if there is no D."""
+        return y + self.D * u if self.D.shape[1] else y
 
     def state_shape(self, p: int) -> tuple[int, int, int]:
         """Shape (m, n, p or 1) of one row's state, for p input channels a head."""
@@ -213,6 +243,16 @@ class Varying(Discrete):
     def of(cls, A: Structure, B: Tensor, C: Tensor, D: Tensor, mimo: bool = False) -> Self:
         """A system born discrete, with C (b, l, ...) like A and B."""
         return cls(Given((A, B)), C, D, mimo, varying_output=True)
+
+    @classmethod
+    def delta_rule(cls, A: Householder, C: Tensor) -> Self:
+        """The gated delta rule with r writes a step, y = C h (Siems et al. 2025, DeltaProduct).
+
+        All fields of A lead with (b, l, m), its keys and C perhaps with (b, l, 1): shared by all
+        heads. The input is the values (b, l, m, r, p) to be written.
+        """
+        D = A.beta.new_zeros(A.beta.shape[2], 0)
+        return cls(DeltaRule(A), C, D, writes=True, varying_output=True)
 
     @_once
     def form(self) -> Structure:  # type: ignore[override]

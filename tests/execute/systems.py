@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from oracle import real_diagonal, real_dplr, real_input, real_output
-from resolvent.structure import DPLR, Dense, Diagonal, Scalar, Structure
+from resolvent.structure import DPLR, Dense, Diagonal, Householder, Scalar, Structure
 from resolvent.system import Discrete, Invariant, Varying
 
-STRUCTURES = ("scalar", "real", "complex", "dplr", "dense")
+STRUCTURES = ("scalar", "real", "complex", "dplr", "dense", "householder")
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,19 @@ def structure(name: str, lead: tuple[int, ...], n: int, rng: torch.Generator) ->
     if name == "dplr":
         P, Q = (0.3 / n * normal(*lead, n, 1, dtype=torch.complex128) for _ in range(2))
         return DPLR(0.7 * turn, P, Q)
+    if name == "householder":
+        return householder(lead, n, 2, rng)
     full = normal(*lead, n, n)
     return Dense(0.95 * full / torch.linalg.matrix_norm(full, 2)[..., None, None])
+
+
+def householder(
+    lead: tuple[int, ...], n: int, r: int, rng: torch.Generator, gates: int = 1
+) -> Householder:
+    """Factors between a projection and a reflection, or between nothing and a projection."""
+    keys = torch.randn(*lead, r, n, generator=rng).double()
+    gate, beta = (torch.rand(*lead, x, generator=rng).double() for x in (gates, r))
+    return Householder(0.97 * gate, keys / keys.norm(dim=-1, keepdim=True), 2 * beta)
 
 
 def system(name: str, kind: str, mimo: bool, shape: Shape, seed: int) -> Discrete:
@@ -87,11 +98,22 @@ def dense_matrix(A: Structure) -> np.ndarray:
         return _numpy(A.value)[..., None, None] * np.eye(A.size)
     if isinstance(A, Dense):
         return _numpy(A.values)
+    if isinstance(A, Householder):
+        return _reflections(*(_numpy(x) for x in (A.gate, A.keys, A.beta)))
     if isinstance(A, DPLR):
         return each(_dplr, _numpy(torch.cat([A.values[..., None], A.P, A.Q], -1)))
     if A.dtype.is_complex:
         return each(lambda x: real_diagonal(x[:, 0]), _numpy(A.values)[..., None])
     return _numpy(A.values)[..., None] * np.eye(A.n)
+
+
+def _reflections(gate: np.ndarray, keys: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    eye = np.eye(keys.shape[-1])
+    M = gate[..., None] * eye
+    for j in range(beta.shape[-1]):
+        k = keys[..., j, :, None]
+        M = (eye - beta[..., j, None, None] * k * np.swapaxes(k, -1, -2)) @ M
+    return M
 
 
 def _dplr(columns: np.ndarray) -> np.ndarray:

@@ -209,8 +209,8 @@ FITS = {
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"k": (2, 9, 2, 5)}, "k has shape .* expected 5 axes"),
-        ({"v": (2, 9, 4, 6)}, "v has shape .* expected 5 axes"),
+        ({"k": (2, 9, 2, 5)}, "k has shape .* without r only in matrix_scan"),
+        ({"v": (2, 9, 4, 6), "beta": (2, 9, 4)}, "v has shape .* without r only"),
         ({"k": (2, 8, 2, 3, 5)}, "equal b, l and r"),
         ({"k": (2, 9, 3, 3, 5)}, "k has 3 groups: expected a divisor of v's 4 heads"),
         ({"q": (2, 9, 3, 5)}, "q has 3 groups"),

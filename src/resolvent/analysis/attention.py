@@ -21,7 +21,7 @@ def implied_attention(system: Discrete, length: int | None = None) -> Tensor:
 
     Returns:
         Float64 (m, l, l) with axes (output step i, input step j), led by b if the system varies;
-        (m, q, p, l, l) if mimo.
+        (m, q, p, l, l) if mimo, (m, r, l, l) if a step writes r rows.
 
     Raises:
         ValueError: length is missing, not positive, or not that of the system.
@@ -41,7 +41,7 @@ def _products(system: Discrete, length: int) -> Tensor:
     """One column of states for every past input, carried along."""
     varying = isinstance(system, Varying)
     A, C = system.A, system.C
-    B = system.B if system.mimo else system.B[..., None]
+    B = system.B if system.mimo or system.writes else system.B[..., None]
     rows, H = [], None
     for t in range(length):
         A_t, B_t = (A.map(lambda x, t=t: x[:, t]), B[:, t]) if varying else (A, B)
@@ -51,4 +51,6 @@ def _products(system: Discrete, length: int) -> Tensor:
         row = (2 * row.real if row.is_complex() else row).unflatten(-1, (t + 1, B.shape[-1]))
         rows.append(torch.nn.functional.pad(row, (0, 0, 0, length - t - 1)))
     M = torch.stack(rows, -3).movedim(-1, -3)  # (..., q, l, l, p) -> (..., q, p, l, l)
-    return M if system.mimo else M[..., 0, 0, :, :]
+    if system.mimo:
+        return M
+    return M[..., 0, :, :, :] if system.writes else M[..., 0, 0, :, :]

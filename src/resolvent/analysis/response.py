@@ -36,6 +36,8 @@ def kernel(system: Invariant, length: int) -> Tensor:
     """
     if length < 1:
         raise ValueError(f"length: must be at least 1, got {length}")
+    if not isinstance(system.A, DPLR):
+        system = system.closed()
     B = system.B if system.mimo else system.B[..., None]
     C = system.C if system.mimo else system.C[..., None, :]
     if isinstance(system.A, DPLR):

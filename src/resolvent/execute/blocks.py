@@ -26,7 +26,7 @@ def in_blocks(run: Callable) -> Callable:
     ) -> tuple[Tensor, Tensor]:
         if not isinstance(system, Varying):
             return run(system, u, h0, resets, lengths)
-        ys, h, size = [u[:, :0]], h0, _steps(system.form)
+        ys, h, size = [], h0, _steps(system.form)
         for start in range(0, u.shape[1], size):
             stop = min(start + size, u.shape[1])
             cut = None if resets is None else resets[:, start:stop]

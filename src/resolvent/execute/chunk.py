@@ -1,7 +1,9 @@
-"""Chunks of an invariant system: a Toeplitz product inside a chunk, the state from chunk to chunk.
+"""Chunks: products of matrices inside a chunk, the state from chunk to chunk.
 
-All work is real matrix products of tile size, in whatever structure is closed under products (dense
-if none is): on CPUs faster than long FFTs, and exact for any state dimension.
+Of an invariant system, all work is real matrix products of tile size with Toeplitz matrices, in
+whatever structure is closed under products (dense if none is): on CPUs faster than long FFTs, and
+exact for any state dimension. A varying system has chunks if its state is a matrix
+(`execute.matrix`).
 """
 
 from __future__ import annotations
@@ -11,12 +13,22 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from resolvent.execute.lti import LOG_TILE, TILE, final_state, fold_tiles, in_closed_form
+from resolvent.execute.matrix import matrix
 from resolvent.structure import Powers, krylov, markov, to_real
-from resolvent.system import Invariant
+from resolvent.system import Discrete, Invariant, Varying
+
+
+def chunk(
+    system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Chunks of matrix products; arguments as in :func:`resolvent.execute.run`."""
+    if isinstance(system, Varying):
+        return matrix(system, u, h0, resets, lengths, chunked=True)
+    return _invariant(system, u, h0, resets, lengths)
 
 
 @in_closed_form
-def chunk(
+def _invariant(
     system: Invariant,
     closed: Invariant,
     powers: Powers,

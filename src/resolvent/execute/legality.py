@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from resolvent.execute.matrix import why_not_matrix
 from resolvent.structure import Diagonal
 from resolvent.system import Discrete, Varying
 
@@ -28,13 +29,15 @@ def why_illegal(system: Discrete, execution: str) -> str | None:
         ValueError: the execution is unknown.
     """
     check_name(execution)
-    if execution in ("convolve", "chunk") and isinstance(system, Varying):
-        return f"'{execution}' needs a kernel that is the same at every step; this system varies"
-    A = system.form
+    A, varying = system.form, isinstance(system, Varying)
+    if execution == "convolve" and varying:
+        return "'convolve' needs a kernel that is the same at every step; this system varies"
+    if execution == "chunk" and varying:
+        return why_not_matrix(system)
     if execution == "scan" and not A.closed:
         return f"{A.why_not_closed}; use 'auto'"
     if execution == "recur" and not isinstance(A, Diagonal):
-        return f"the fused kernel is diagonal, and A is {type(A).__name__}; use 'auto'"
+        return why_not_matrix(system)
     return None
 
 
@@ -46,7 +49,11 @@ def choose(system: Discrete, u: Tensor) -> str:
     if isinstance(system.form, Diagonal):
         if not cuda:
             return "recur"
-        return "scan" if isinstance(system, Varying) or system.mimo else "convolve"
+        if isinstance(system, Varying):
+            return "scan" if u.shape[-1] == 1 or why_not_matrix(system) else "chunk"
+        return "scan" if system.mimo else "convolve"
     if isinstance(system, Varying):
+        if why_not_matrix(system) is None:
+            return "chunk" if cuda else "recur"
         return "scan" if system.form.closed else "loop"
     return "convolve" if cuda else "chunk"

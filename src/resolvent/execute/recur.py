@@ -1,4 +1,4 @@
-"""The loop fused into one kernel: diagonal systems, states in registers, recomputed backward."""
+"""The loop fused into one kernel: states in registers or cache, recomputed backward."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from resolvent.discretize import mixed
 from resolvent.execute.blocks import in_blocks
+from resolvent.execute.matrix import matrix, why_not_matrix
 from resolvent.kernels import Selective, diagonal_scan, diagonal_ssm, selective_scan
 from resolvent.structure import Diagonal
 from resolvent.system import Discrete, Sampled, Varying
@@ -14,16 +15,24 @@ from resolvent.system import Discrete, Sampled, Varying
 def recur(
     system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Fused recurrence of a diagonal system; arguments as in :func:`resolvent.execute.run`."""
+    """Fused recurrence; arguments as in :func:`resolvent.execute.run`."""
     if u.shape[-1] == 1 and is_selective(system):
         kernel = _select(system)
         y, h = selective_scan(kernel, u[..., 0], h0[..., 0], resets, lengths)
         return y[..., None], h[..., None]
+    if is_matrix(system, u):
+        return matrix(system, u, h0, resets, lengths)
     if isinstance(system, Varying) or system.mimo or u.shape[-1] != 1:
         return _states(system, u, h0, resets, lengths)
     a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
     y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], h0[..., 0], resets, lengths)
     return y[..., None] + system.D * u, h[..., None]
+
+
+def is_matrix(system: Discrete, u: Tensor) -> bool:
+    """Whether to run as a matrix state, one column a channel: not a single column that decays."""
+    single = isinstance(system.form, Diagonal) and u.shape[-1] == 1 and not system.writes
+    return not single and why_not_matrix(system) is None
 
 
 def is_selective(system: Discrete) -> bool:

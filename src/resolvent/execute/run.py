@@ -37,7 +37,7 @@ def run(
 
     Args:
         system: the system; shapes in :mod:`resolvent.system`.
-        u: inputs (b, l, m, p).
+        u: inputs (b, l, m, p), or (b, l, m, r, p) for a system with r writes a step.
         h0: initial states (b, m, n, p), or (b, m, n, 1) if mimo; zeros by default.
         resets: (b, l) bool, True where the past is dropped before the step (its input is kept).
         lengths: (b,) integers, right padding: later outputs are 0, and a row's final state is that
@@ -65,7 +65,7 @@ def run(
             "and the same number of rows"
         )
     if u.numel() == 0:  # no rows or no steps
-        return system.D * u, h0
+        return system.skip(u.sum(3) if system.writes else u, u), h0
     # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
     real = None if lengths is None else real_steps(lengths, u.shape[1])
     y, h = _RUN[execution](system, zero_padding(u, real), h0, resets, lengths)

@@ -15,7 +15,7 @@ def step(system: Discrete, u: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         system: fields lead with (m, ...) or (b, m, ...).
-        u: (b, m, p).
+        u: (b, m, p), or (b, m, r, p) for r writes.
         h: (b, m, n, p or 1).
 
     Returns:
@@ -47,7 +47,8 @@ def at(system: Varying, t: int) -> Discrete:
     now = system.steps(t, t + 1)
     A, B = now.transition.pair
     C = now.C[:, 0] if system.varying_output else now.C
-    return Discrete(Given((A.map(lambda x: x[:, 0]), B[:, 0])), C, now.D, now.mimo)
+    transition = Given((A.map(lambda x: x[:, 0]), B[:, 0]))
+    return Discrete(transition, C, now.D, now.mimo, now.writes)
 
 
 def _wide(mask: Tensor) -> Tensor:

@@ -67,8 +67,9 @@ def matrix_scan(
 
     Args:
         a: Decays, (b, l, m), or (b, l, m, n): one for each row of the state.
-        k: Keys, (b, l, g, n), g a divisor of m; heads share them in order.
-        v: Values, (b, l, m, p).
+        k: Keys, (b, l, g, n), g a divisor of m; heads share them in order. Or (b, l, g, r, n): r
+            products a step, after its decay.
+        v: Values, (b, l, m, p), or (b, l, m, r, p).
         q: Queries, (b, l, g, n); another number of groups than k's is fine.
         h0: States before the first step, (b, m, n, p). Default: zeros.
         resets: (b, l) bool; True drops the state before that step. Default: none.
@@ -85,10 +86,7 @@ def matrix_scan(
     Raises:
         ValueError: A shape or dtype does not fit.
     """
-    for name, x in (("k", k), ("v", v)):
-        if x.dim() != 4:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}: expected 4 axes, (b, l, ...).")
-    k, v = k[:, :, :, None], v[:, :, :, None]
+    k, v = (x[:, :, :, None] if x.dim() == 4 else x for x in (k, v))
     return _run(a, k, v, q, None, (h0, resets, lengths), chunked)
 
 
@@ -128,9 +126,6 @@ def delta_rule(
     Raises:
         ValueError: A shape or dtype does not fit.
     """
-    for name, x in (("k", k), ("v", v)):
-        if x.dim() != 5:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}: expected 5 axes, (b, l, ...).")
     if beta.shape != v.shape[:-1]:
         shapes = f"{tuple(beta.shape)}: expected v's (b, l, m, r) = {tuple(v.shape[:-1])}"
         raise ValueError(f"beta has shape {shapes}.")
@@ -166,6 +161,10 @@ def _run(
 
 
 def _check_sizes(a: Tensor, k: Tensor, v: Tensor, q: Tensor) -> None:
+    for name, x in (("k", k), ("v", v)):
+        if x.dim() != 5:
+            shapes = "(b, l, g, r, n) or (b, l, m, r, p), without r only in matrix_scan"
+            raise ValueError(f"{name} has shape {tuple(x.shape)}: expected {shapes}.")
     (b, l, m, r, _), n = v.shape, k.shape[-1]
     if k.shape[:2] != (b, l) or k.shape[3] != r:
         shapes = f"{tuple(k.shape)} and {tuple(v.shape)}: expected equal b, l and r"

@@ -13,6 +13,7 @@ from resolvent.structure.base import (
 from resolvent.structure.dense import Dense
 from resolvent.structure.diagonal import Diagonal
 from resolvent.structure.dplr import DPLR
+from resolvent.structure.householder import Householder
 from resolvent.structure.krylov import Powers, krylov, markov, power, power_apply
 from resolvent.structure.scalar import Scalar
 
@@ -20,6 +21,7 @@ __all__ = [
     "DPLR",
     "Dense",
     "Diagonal",
+    "Householder",
     "Powers",
     "Scalar",
     "Structure",
