@@ -97,7 +97,9 @@ def build(name: str) -> nn.Module:
         "s4": ("S4", {"d_state": 32, **scales}),
     }
     layer, options = choices[name]
-    config = ModelConfig(layer=layer, layer_options=options, d_model=64, n_layers=4, dropout=0.1)
+    config = ModelConfig(
+        layer=layer, layer_options=options, d_model=64, n_layers=4, prenorm=False, dropout=0.1
+    )
     return build_model(config, 1, 10)
 
 
