@@ -28,6 +28,10 @@ from resolvent.layers import (
     SLSTM,
     Attention,
     Bidirectional,
+    DeltaNet,
+    DeltaProduct,
+    GatedDeltaNet,
+    GatedDeltaProduct,
     Hyena,
     LinearAttention,
     LongConv,
@@ -61,6 +65,10 @@ PLAIN: dict[str, Make] = {
     "Attention": partial(Attention, n_heads=1),
     "sliding Attention": partial(Attention, window=4),
     "MLP": partial(MLP, expand=2),
+    "DeltaNet": partial(DeltaNet, d_state=3),
+    "GatedDeltaNet": partial(GatedDeltaNet, d_state=3),
+    "DeltaProduct": partial(DeltaProduct, d_state=3),
+    "GatedDeltaProduct": partial(GatedDeltaProduct, d_state=3, writes=3),
 }
 
 
@@ -111,6 +119,19 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         {"decay": "gated", "execution": "loop"},
         {"decay": "gated", "execution": "scan"},
     ),
+    **{
+        layer: (
+            {"n_heads": 2, "d_state": 3, **given},
+            {"eigenvalue_range": (0, 1), "d_conv": 0},
+            {"eigenvalue_range": (-1, 1), "gain": 4.0},
+            {"execution": "chunk"},
+        )
+        for layers, given in (
+            ((DeltaNet, GatedDeltaNet), {}),
+            ((DeltaProduct, GatedDeltaProduct), {"writes": 3}),
+        )
+        for layer in layers
+    },
     Attention: ({"n_heads": 2}, {"window": 1}, {"window": 50}, {"rotary": False}),
     MLP: ({"expand": 1}, {"gated": True}),
     Mamba: (

@@ -3,6 +3,7 @@
 from resolvent.layers.attention import Attention
 from resolvent.layers.base import Layer, Prepared
 from resolvent.layers.bidirectional import Bidirectional
+from resolvent.layers.delta import DeltaNet, DeltaProduct, GatedDeltaNet, GatedDeltaProduct
 from resolvent.layers.dss import DSS
 from resolvent.layers.gru import GRU
 from resolvent.layers.h3 import H3
@@ -32,6 +33,7 @@ ALL: dict[str, type[Mixer]] = {
         *(S4D, DSS, S4, S5, LRU, LSSL),
         *(Mamba, Mamba2, H3, LongConv, Hyena),
         *(LinearAttention, Attention, MLP),
+        *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
     )
 }
@@ -57,6 +59,10 @@ __all__ = [
     "S5",
     "SLSTM",
     "Attention",
+    "DeltaNet",
+    "DeltaProduct",
+    "GatedDeltaNet",
+    "GatedDeltaProduct",
     "Bidirectional",
     "Hyena",
     "InvariantLayer",

@@ -26,15 +26,16 @@ BIASES = ("none", "conv", "projections", "all")
 class SelectiveLayer(Layer):
     """A layer whose system depends on its input; the memory is what convolutions keep."""
 
-    def declare_dynamics(self, A: Tensor, n: int) -> None:
-        """Parameters of n step sizes and skips, and of eigenvalues that start at -A; no decay.
+    def declare_dynamics(self, A: Tensor, n: int, skip: bool = True) -> None:
+        """Parameters of n step sizes (and skips), and of eigenvalues that start at -A; no decay.
 
         The biases' softplus is log-uniform between 0.001 and 0.1, as published.
         """
         dt = timescale.log_uniform(n, rng=seeded_generator()).clip(min=DT_FLOOR)
         self.declare("dt_bias", torch.from_numpy(timescale.inverse_softplus(dt)), None, 0.0)
         self.declare("A_log", A.log(), None, 0.0)
-        self.declare("D", torch.ones(n), None, 0.0)
+        if skip:
+            self.declare("D", torch.ones(n), None, 0.0)
 
     @property
     def eigenvalues(self) -> Tensor:
