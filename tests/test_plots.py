@@ -23,14 +23,14 @@ from resolvent.analysis import (
     transfer_function,
 )
 from resolvent.initialize import hippo
-from resolvent.layers import ALL, Bidirectional
+from resolvent.layers import INVARIANT, Bidirectional
 from resolvent.plots.figures import channel, typical
 from resolvent.structure import Dense, Diagonal
 from resolvent.system import Continuous, Invariant
 
 
 def small(name):
-    return ALL[name](d_model=3, d_state=4)
+    return INVARIANT[name](d_model=3, d_state=4)
 
 
 def points(axes):
@@ -70,7 +70,7 @@ def test_impulse_responses_are_the_kernels_of_the_features_asked_for():
         assert f"Feature {feature}" in axes.get_title("left")
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", INVARIANT)
 def test_a_channel_is_one_feature_to_itself(name):
     system = small(name).double().system()
     K = impulse_response(channel(system, 2), 20).detach()[0]
@@ -144,11 +144,11 @@ def test_subjects_that_do_not_fit_are_refused():
 
 
 def test_every_layer_of_a_model_is_found_and_described():
-    model = nn.ModuleDict({name: small(name) for name in ALL})
+    model = nn.ModuleDict({name: small(name) for name in INVARIANT})
     model["both"] = Bidirectional(small("S4D"), small("S4D"))
     pictures = plots.inspect_model(model)
     titles = [picture.title for picture in pictures]
-    assert {f"{name} ({name})" for name in ALL} <= set(titles)
+    assert {f"{name} ({name})" for name in INVARIANT} <= set(titles)
     assert "both.backward_layer (S4D)" in titles
     assert [t for t in titles if "matrix" in t] == [
         f"{name} ({name}): matrix of the first head" for name in ("S4", "LSSL")

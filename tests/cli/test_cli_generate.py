@@ -67,3 +67,12 @@ def test_a_state_goes_on(folder, capsys, tmp_path):
 def test_errors_in_one_line(folder, capsys, arguments, message):
     assert main(["generate", str(folder), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_language_model_can_be_inspected(folder, capsys, tmp_path):
+    (tmp_path / "text").write_text("some text " * 30)
+    arguments = (str(folder), "--text", str(tmp_path / "text"), "--tokens", "200")
+    assert main(["inspect", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "block 1 (Mamba)" in out and "after 200 tokens" in out
+    assert len(list((folder / "pictures").glob("*.svg"))) == 3

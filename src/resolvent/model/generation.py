@@ -10,7 +10,7 @@ from torch import Tensor
 from resolvent.model.context import Context, read
 from resolvent.model.language import LanguageModel
 from resolvent.model.sampling import Sampler, Sampling
-from resolvent.model.tokenizer import TextStream, Tokenizer
+from resolvent.model.tokenizer import TextStream
 
 Prompts = str | Sequence[str] | Tensor | Sequence[Sequence[int]]
 
@@ -52,7 +52,7 @@ class Generation:
         rows = [prompts] if isinstance(prompts, str) else list(prompts)
         texts = bool(rows) and all(isinstance(x, str) for x in rows)
         words = [x for x in stop if isinstance(x, str)]
-        tokenizer = _need(model.tokenizer) if texts or words else None
+        tokenizer = model.need_tokenizer() if texts or words else None
         self.model, self.left = model, max_tokens
         self.streams = [TextStream(tokenizer, words) if tokenizer else None for _ in rows]
         encoded = [tokenizer.encode(x) if texts else x for x in rows]  # type: ignore[union-attr, arg-type]
@@ -95,12 +95,3 @@ class Generation:
         elif stream and last:
             piece += stream.finish()
         return piece if self.texts else [token]
-
-
-def _need(tokenizer: Tokenizer | None) -> Tokenizer:
-    if tokenizer is None:
-        raise ValueError(
-            "prompts: the model has no tokenizer, so texts cannot be read; put its tokenizer.json "
-            "into the folder, set model.tokenizer, or give tokens"
-        )
-    return tokenizer

@@ -206,6 +206,19 @@ class LanguageModel(nn.Module):
             pass
         return generation.pieces
 
+    def need_tokenizer(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            ValueError: the model has none.
+        """
+        if self.tokenizer is None:
+            raise ValueError(
+                "prompts: the model has no tokenizer, so texts cannot be read; put its "
+                "tokenizer.json into the folder, set model.tokenizer, or give tokens"
+            )
+        return self.tokenizer
+
     @property
     def grows(self) -> bool:
         """Whether the state grows with the tokens read, as a layer's does."""

@@ -14,12 +14,14 @@ from resolvent.plots.figures import (
     transfer,
 )
 from resolvent.plots.inspection import Picture, inspect_model
+from resolvent.plots.language import inspect_language
 from resolvent.plots.style import to_svg
 
 __all__ = [
     "Picture",
     "curves",
     "impulse_responses",
+    "inspect_language",
     "inspect_model",
     "memory",
     "pseudospectrum",

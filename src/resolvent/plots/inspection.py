@@ -82,15 +82,15 @@ def _summary(layer: InvariantLayer, system: Invariant, lengths: Tensor) -> str:
     decay = -1 / moduli[(moduli > 0) & (moduli < 1)].log()
     lines = [
         ("features", f"{layer.d_model}, {real} real states {shared}"),
-        ("decay by 1/e", f"{_span(decay)} steps" if len(decay) else "none of the modes decays"),
-        (f"memory ({100 * FRACTION:g} %)", f"{_span(lengths)} steps"),
+        ("decay by 1/e", f"{span(decay)} steps" if len(decay) else "none of the modes decays"),
+        (f"memory ({100 * FRACTION:g} %)", f"{span(lengths)} steps"),
         ("largest |eigenvalue|", f"{radius:.8f}" + ("" if radius < 1 else ", does not decay")),
     ]
     if isinstance(system.transition, Sampled):
         A, dt = system.transition.continuous.A, system.transition.dt
         diagonal = isinstance(A, Diagonal | Scalar)
-        condition = "1 (diagonal)" if diagonal else _span(eigenvector_condition(A))
-        lines.insert(1, ("step size", _span(dt)))
+        condition = "1 (diagonal)" if diagonal else span(eigenvector_condition(A))
+        lines.insert(1, ("step size", span(dt)))
         lines.append(("eigenvector condition", condition))
     return "\n".join(f"{name:<22}{value}" for name, value in lines)
 
@@ -101,7 +101,7 @@ def continuous_matrix(system: Invariant) -> Structure | None:
     return system.transition.continuous.A if known else None  # type: ignore[union-attr]
 
 
-def _span(values: Tensor) -> str:
+def span(values: Tensor) -> str:
     """Least, median and largest value."""
     values = values.flatten()
     if bool((values == values[0]).all()):

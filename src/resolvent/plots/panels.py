@@ -54,6 +54,19 @@ def step_sizes(axes: Axes, dt: Tensor) -> None:
     axes.set_title("Step sizes")
 
 
+def moduli(axes: Axes, values: Tensor) -> None:
+    """Histogram of |eigenvalues| by what they lack to 1, on a logarithmic axis."""
+    lack = _array((1 - values.double()).clamp(min=1e-9))
+    _log_histogram(axes, lack, "1 - |eigenvalue| a token")
+    axes.set_title("Forgetting a token")
+
+
+def time_constants(axes: Axes, steps: Tensor) -> None:
+    """Histogram of the steps until all but 1/e is forgotten."""
+    _log_histogram(axes, _array(steps.flatten().clamp(1e-3, 1e9)), "tokens to 1/e")
+    axes.set_title("Memory")
+
+
 def memories(axes: Axes, lengths: Tensor, fraction: float) -> None:
     """Histogram of memory lengths; those without end are counted in the title."""
     values = _array(lengths.flatten())
