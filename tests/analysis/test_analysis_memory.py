@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from resolvent import discretize
 from resolvent.analysis import kernel, memory_length
-from resolvent.layers import ALL
+from resolvent.layers import INVARIANT
 from resolvent.structure import Dense, Diagonal, Scalar
 from resolvent.system import Continuous, Invariant
 
@@ -76,9 +76,9 @@ def test_heads_in_parts_equal_heads_at_once(case, monkeypatch):
     assert torch.equal(memory_length(system), at_once)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", INVARIANT)
 def test_every_layer_has_a_memory(name):
-    layer = ALL[name](d_model=3, d_state=8)
+    layer = INVARIANT[name](d_model=3, d_state=8)
     found = memory_length(layer.system(), 0.9)
     assert found.numel() == 3 and bool((found >= 1).all() & torch.isfinite(found).all())
 
@@ -86,6 +86,6 @@ def test_every_layer_has_a_memory(name):
 def test_what_has_no_memory_is_refused():
     with pytest.raises(ValueError, match="strictly between"):
         memory_length(decaying(1.0), 1.0)
-    layer = ALL["S4D"](d_model=2, d_state=4)
+    layer = INVARIANT["S4D"](d_model=2, d_state=4)
     with pytest.raises(TypeError, match="implied_attention"):
         memory_length(layer.system(None, torch.ones(1, 3)))
