@@ -258,3 +258,12 @@ def test_two_hundred_thousand_tokens_in_flat_memory():
     half = read(model, [tokens[100_000:]], read(model, [tokens[:100_000]], chunk=777), chunk=4096)
     assert isinstance(context, Context) and torch.isfinite(context.logits).all()
     torch.testing.assert_close(half.logits, context.logits, rtol=1e-3, atol=1e-3)
+
+
+def test_a_context_that_grows_goes_on(tmp_path):
+    model = make(("Attention", "MLP"))
+    assert model.grows and not make(("Mamba",)).grows
+    read(model, [torch.arange(30), torch.arange(7)]).save(tmp_path / "state")
+    context = load_context(model, tmp_path / "state")
+    expected = [naive(model, list(range(n)), 6) for n in (30, 7)]
+    assert model.generate([[], []], 6, GREEDY, context=context) == expected
