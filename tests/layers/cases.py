@@ -22,10 +22,12 @@ from resolvent.layers import (
     LSSL,
     LSTM,
     MLP,
+    MLSTM,
     S4,
     S4D,
     S5,
     SLSTM,
+    Aaren,
     Attention,
     Bidirectional,
     DeltaNet,
@@ -55,7 +57,6 @@ PLAIN: dict[str, Make] = {
     "LSSL": partial(LSSL, d_state=5),
     "Mamba": partial(Mamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
-    **{x.__name__: partial(x) for x in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)},
     "H3": partial(H3, d_state=4, d_shift=3),
     "LongConv": partial(LongConv, length=9),
     "Hyena": partial(Hyena, length=9),
@@ -69,6 +70,8 @@ PLAIN: dict[str, Make] = {
     "GatedDeltaNet": partial(GatedDeltaNet, d_state=3),
     "DeltaProduct": partial(DeltaProduct, d_state=3),
     "GatedDeltaProduct": partial(GatedDeltaProduct, d_state=3, writes=3),
+    **{x.__name__: partial(x) for x in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM, Aaren)},
+    "MLSTM": partial(MLSTM, d_state=2),
 }
 
 
@@ -157,6 +160,8 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         layer: ({"heads": 2}, {"execution": "loop"}, {"execution": "newton"})
         for layer in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM)
     },
+    Aaren: ({"heads": 2},),
+    MLSTM: ({"d_state": 1}, {"d_state": 3}, {"heads": 2}),
 }
 """Every option of the layers that have no kernel, or more around it."""
 

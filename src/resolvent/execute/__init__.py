@@ -22,20 +22,24 @@ from resolvent.execute.finite import filter_features
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
 from resolvent.execute.newton import NewtonOptions, Solution, newton
 from resolvent.execute.run import run
+from resolvent.execute.semiring import LOWEST, running
 from resolvent.execute.step import loop, step
-from resolvent.execute.unroll import unroll
+from resolvent.execute.unroll import last_state, unroll
 from resolvent.kernels import short_convolution
 
 __all__ = [
     "EXECUTIONS",
+    "LOWEST",
     "NewtonOptions",
     "Solution",
     "check_name",
     "choose",
     "filter_features",
+    "last_state",
     "loop",
     "newton",
     "run",
+    "running",
     "short_convolution",
     "step",
     "unroll",

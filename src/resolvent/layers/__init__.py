@@ -1,5 +1,6 @@
 """Layers by paper: each file a declaration of choices, all under the contract of `layers.base`."""
 
+from resolvent.layers.aaren import Aaren
 from resolvent.layers.attention import Attention
 from resolvent.layers.base import Layer, Prepared
 from resolvent.layers.bidirectional import Bidirectional
@@ -18,6 +19,7 @@ from resolvent.layers.mamba import Mamba
 from resolvent.layers.mamba2 import Mamba2
 from resolvent.layers.mixer import Mixer, Rule, Timing
 from resolvent.layers.mlp import MLP
+from resolvent.layers.mlstm import MLSTM
 from resolvent.layers.nonlinear import NonlinearLayer
 from resolvent.layers.pararnn import ParaGRU, ParaLSTM
 from resolvent.layers.recurrence import Recurrence
@@ -35,6 +37,7 @@ ALL: dict[str, type[Mixer]] = {
         *(LinearAttention, Attention, MLP),
         *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
+        *(Aaren, MLSTM),
     )
 }
 """Every registered layer by name; what is here is held to the contract by the tests."""
@@ -52,6 +55,7 @@ __all__ = [
     "INVARIANT",
     "LRU",
     "LSTM",
+    "MLSTM",
     "LSSL",
     "MLP",
     "S4",
@@ -63,6 +67,7 @@ __all__ = [
     "DeltaProduct",
     "GatedDeltaNet",
     "GatedDeltaProduct",
+    "Aaren",
     "Bidirectional",
     "Hyena",
     "InvariantLayer",
