@@ -1,69 +1,193 @@
-"""Synthetic tasks: what they ask can be answered by their own definition, and by nothing less."""
+"""Labels of the synthetic tasks against brute force, and lengths that are their own."""
+
+import itertools
 
 import numpy as np
 import pytest
 
-from resolvent.data.tasks import (
-    IGNORED,
-    induction_heads,
-    multi_query_recall,
-    selective_copying,
-)
+from resolvent.data import tasks
+from resolvent.data.tasks import IGNORED, stack
 
-TASKS = {
-    "selective copying": lambda seed=0: selective_copying(50, 20, 4, 5, seed),
-    "induction heads": lambda seed=0: induction_heads(50, 20, 6, seed),
-    "multi-query recall": lambda seed=0: multi_query_recall(50, 20, 4, 12, seed),
-}
+SIGNS = "+-*=()"
 
 
-@pytest.mark.parametrize("make", TASKS.values(), ids=TASKS)
-def test_seeded_and_in_range(make):
-    task = make()
-    for found, again, other in zip(task[:2], make()[:2], make(1)[:2], strict=True):
-        assert np.array_equal(found, again) and not np.array_equal(found, other)
-    assert task.x.shape == task.y.shape and task.x.dtype == np.int64
-    assert task.x.min() >= 0 and task.x.max() < task.vocab_size
-    asked = task.y[task.y != IGNORED]
-    assert asked.min() >= 0 and asked.max() < task.vocab_size
+def text(row, modulus):
+    """An arithmetic expression as Python writes it."""
+    said = "".join(str(v) if v < modulus else SIGNS[v - modulus] for v in row.tolist())
+    return said.rstrip("=")
 
 
-def test_copying_asks_for_the_items_in_order():
-    x, y, vocab_size = selective_copying(30, 20, 4, 5)
-    for row, labels in zip(x, y, strict=True):
-        items = [t for t in row[:20] if t]
-        assert len(items) == 4 and labels[20:].tolist() == items
-        assert (row[20:] == vocab_size - 1).all() and (labels[:20] == IGNORED).all()
-    # the items are anywhere
-    assert (x[:, :20] > 0).any(0).all()
+@pytest.mark.parametrize("length", [1, 40])
+def test_parity(length):
+    task = tasks.parity(5, length)
+    for x, y in zip(task.x, task.y, strict=True):
+        assert [sum(x[: t + 1]) % 2 for t in range(length)] == y.tolist()
 
 
-def test_induction_asks_for_what_followed():
-    x, y, _ = induction_heads(200, 20, 6)
-    for row, labels in zip(x, y, strict=True):
-        places = np.flatnonzero(row == 6)
-        assert len(places) == 2 and places[1] == 19
-        assert labels[19] == row[places[0] + 1] and (labels[:19] == IGNORED).all()
+@pytest.mark.parametrize("make", [tasks.modular_arithmetic, tasks.bracketed_arithmetic])
+@pytest.mark.parametrize("length", [2, 3, 4, 5, 9, 40, 41])
+@pytest.mark.parametrize("modulus", [2, 5, 7])
+def test_arithmetic_is_what_python_says(make, length, modulus):
+    task = make(30, length, modulus)
+    assert task.x.shape == task.y.shape == (30, length) and task.x.max() < task.vocab_size
+    for x, y in zip(task.x, task.y, strict=True):
+        assert eval(text(x, modulus)) % modulus == y[-1]
+        assert (y[:-1] == IGNORED).all() and x[-1] == modulus + 3
 
 
-def test_recall_asks_for_every_value_once():
-    x, y, _ = multi_query_recall(30, 20, 4, 12)
-    for row, labels in zip(x, y, strict=True):
-        known = dict(zip(row[0:8:2].tolist(), row[1:8:2].tolist(), strict=True))
-        asked = np.flatnonzero(labels != IGNORED)
-        assert sorted(row[asked].tolist()) == sorted(known) and asked.min() >= 8
-        assert [known[k] for k in row[asked].tolist()] == labels[asked].tolist()
+def test_expressions_are_as_long_as_they_can_be():
+    plain, nested = tasks.modular_arithmetic(1, 40).x[0], tasks.bracketed_arithmetic(1, 40).x[0]
+    assert len(text(plain, 5)) == 39 and len(text(nested, 5)) == 37  # four tokens an operand
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    "group, order", [("Z60", 60), ("S3", 6), ("S4", 24), ("S5", 120), ("A4", 12), ("A5", 60)]
+)
+def test_tables_are_groups(group, order):
+    table = tasks.multiplication_table(group)
+    every = np.arange(order)
+    assert table.shape == (order, order)
+    assert (table[0] == every).all() and (table[:, 0] == every).all()
+    assert (np.sort(table, 0) == every[:, None]).all() and (np.sort(table, 1) == every).all()
+    a, b, c = np.random.default_rng(0).integers(0, order, (3, 200))
+    assert (table[table[a, b], c] == table[a, table[b, c]]).all()
+    assert bool((table == table.T).all()) == (group[0] == "Z")
+
+
+@pytest.mark.parametrize("group", ["S4", "A4"])
+def test_words_are_products_of_permutations(group):
+    degree = int(group[1:])
+    elements = list(itertools.permutations(range(degree)))
+    if group[0] == "A":
+        elements = [p for p in elements if np.linalg.det(np.eye(degree)[list(p)]) > 0]
+    task = tasks.group_word(4, 30, group, seed=3)
+    for x, y in zip(task.x, task.y, strict=True):
+        things = tuple(range(degree))
+        for letter, product in zip(x, y, strict=True):
+            things = tuple(elements[letter][i] for i in things)
+            assert things == elements[product]
+
+
+def test_swaps_exchange_two_things_and_reach_all():
+    task = tasks.group_word(50, 60, "S4", swaps=True)
+    elements = list(itertools.permutations(range(4)))
+    used = {elements[i] for i in np.unique(task.x)}
+    assert len(used) == 6 and all(sum(i != v for i, v in enumerate(p)) == 2 for p in used)
+    assert len(np.unique(task.y)) == 24
+
+
+@pytest.mark.parametrize("kinds, depth", [(1, 1), (2, 3), (3, 8)])
+def test_dyck_is_a_stack(kinds, depth):
+    task = tasks.dyck(20, 50, kinds, depth)
+    deepest = 0
+    for x, y in zip(task.x, task.y, strict=True):
+        opened = []
+        for token, answer in zip(x.tolist(), y.tolist(), strict=True):
+            if token < kinds:
+                opened.append(token)
+            else:
+                assert opened.pop() == token - kinds
+            deepest = max(deepest, len(opened))
+            assert answer == kinds + (opened[-1] if opened else kinds)
+    assert deepest == depth
+
+
+def test_sorting():
+    task = tasks.sorting(6, 20, symbols=7)
+    for x, y in zip(task.x, task.y, strict=True):
+        assert sorted(x[:10].tolist()) == y[10:].tolist()
+        assert (x[10:] == 7).all() and (y[:10] == IGNORED).all()
+
+
+def evaluate(tokens):
+    """Value of the nested list that starts at the front of ``tokens``."""
+    token = tokens.pop(0)
+    if token < 10:
+        return token
+    values = []
+    while tokens[0] != stack.CLOSE:
+        values.append(evaluate(tokens))
+    tokens.pop(0)
+    ordered = sorted(values)
+    middle = (ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) // 2
+    return {
+        stack.MINIMUM: ordered[0],
+        stack.MAXIMUM: ordered[-1],
+        stack.MEDIAN: middle,
+        stack.SUM: sum(values) % 10,
+    }[token]
+
+
+@pytest.mark.parametrize("length", [8, 40, 300])
+def test_list_ops(length):
+    task = tasks.list_ops(20, length)
+    for x, y in zip(task.x, task.y, strict=True):
+        tokens = [v for v in x.tolist() if v != stack.BLANK]
+        assert len(tokens) >= min(length // 4, 10)
+        assert evaluate(tokens) == y[-1] and not tokens
+
+
+def test_adding():
+    u, y = tasks.adding(40, 11)
+    marks = u[..., 1]
+    assert (marks.sum(1) == 2).all() and (marks[:, :5].sum(1) == 1).all()
+    np.testing.assert_allclose((u[..., 0] * marks).sum(1), y)
+
+
+def connected(image):
+    """Whether the two dots are joined by pixels that touch, corners included."""
+    dots = [tuple(v) for v in np.argwhere(image == 1)]
+    seen, todo = {dots[0]}, [dots[0]]
+    while todo:
+        i, j = todo.pop()
+        for step in itertools.product((-1, 0, 1), repeat=2):
+            place = (i + step[0], j + step[1])
+            inside = all(0 <= v < len(image) for v in place)
+            if inside and place not in seen and image[place] > 0:
+                seen.add(place)
+                todo.append(place)
+    return len(dots) == 2 and dots[1] in seen
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_pathfinder(size):
+    series = tasks.pathfinder(30, size, gap=0)
+    images = [x.reshape(size, size) for x in series.X]
+    assert [connected(image) for image in images] == [bool(v) for v in series.labels]
+    assert 0 < np.mean(series.labels) < 1
+    dashed = tasks.pathfinder(30, size, gap=1)
+    assert (dashed.labels == series.labels).all()
+    assert sum(x.sum() for x in dashed.X) < 0.8 * sum(x.sum() for x in series.X)
+
+
+@pytest.mark.parametrize("name", tasks.EXTRAPOLATIONS)
+def test_every_task_extrapolates_and_is_seeded(name):
+    task = tasks.EXTRAPOLATIONS[name]
+    train, test = task.draw(3, 2)
+    assert len(train.x) == 3 and len(test.x) == 2
+    assert train.x.shape[1] >= task.train < task.test <= test.x.shape[1]
+    for found in (train, test):
+        assert found.x.shape == found.y.shape and found.x.min() >= 0
+        assert max(found.x.max(), found.y.max()) < found.vocab_size
+    again, other = task.draw(3, 2), task.draw(3, 2, seed=1)
+    assert (again[0].x == train.x).all() and (again[1].y == test.y).all()
+    assert not (other[0].x == train.x).all()
+
+
+@pytest.mark.parametrize(
+    "make, message",
     [
-        (lambda: selective_copying(1, 3, 4), "items: expected 1 to length = 3, got 4"),
-        (lambda: induction_heads(1, 2), "length: expected at least 3, got 2"),
-        (lambda: multi_query_recall(1, 20, 9, 12), "pairs: expected 1 to"),
-        (lambda: multi_query_recall(1, 20, 2, 7), "even symbols, got 2 and 7"),
+        (lambda: tasks.parity(1, 0), "length: expected at least 1"),
+        (lambda: tasks.modular_arithmetic(1, 1), "length: expected at least 2"),
+        (lambda: tasks.bracketed_arithmetic(1, 9, modulus=1), "modulus: expected at least 2"),
+        (lambda: tasks.group_word(1, 9, "Q8"), "group: expected Z, S or A"),
+        (lambda: tasks.group_word(1, 9, "Z6", swaps=True), "swaps: expected a symmetric group"),
+        (lambda: tasks.dyck(1, 9, kinds=0), "kinds, depth: expected at least 1"),
+        (lambda: tasks.sorting(1, 9), "length: expected an even number, got 9"),
+        (lambda: tasks.list_ops(1, 9, arguments=1), "depth, arguments: expected at least 1 and 2"),
+        (lambda: tasks.pathfinder(1, 4), "size: expected at least 12, got 4"),
     ],
 )
-def test_impossible_sizes_are_named(make, message):
+def test_impossible_tasks_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
