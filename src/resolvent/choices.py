@@ -77,7 +77,7 @@ class Choices:
 
 
 LanguageName = Literal[
-    "mamba", "mamba2", "h3", "h3-hybrid", "hyena", "gla", "retnet", "s4d", "transformer"
+    "mamba", "mamba2", "h3", "h3-hybrid", "hyena", "gla", "retnet", "s4d", "lstm", "transformer"
 ]
 
 
@@ -106,6 +106,7 @@ LANGUAGE_MODELS: Mapping[str, tuple[Callable[[int], tuple[str, ...]], dict[str, 
                 {"layer_options": {"LinearAttention": {"decay": "fixed"}}},
             ),
             "s4d": (_stack("S4D"), {"mix": "glu"}),
+            "lstm": (_stack("LSTM"), {}),
             "transformer": (_stack("Attention", "MLP"), {}),
         }
     )
