@@ -24,6 +24,7 @@ from resolvent.analysis import (
 )
 from resolvent.initialize import hippo
 from resolvent.layers import INVARIANT, Bidirectional
+from resolvent.model import ModelConfig, build_model
 from resolvent.plots.figures import channel, typical
 from resolvent.structure import Dense, Diagonal
 from resolvent.system import Continuous, Invariant
@@ -158,6 +159,21 @@ def test_every_layer_of_a_model_is_found_and_described():
     assert "3, 4 real states a feature" in text and "1 (diagonal)" in text
     assert f"largest |eigenvalue|  {radius:.5f}" in text[: text.index("eigenvector")]
     assert plots.inspect_model(nn.Linear(2, 2)) == []
+
+
+@pytest.mark.parametrize("layer", ["Mamba", "DeltaProduct", "LSTM", "Aaren"])
+def test_a_layer_that_depends_on_its_input_is_drawn_on_one(layer):
+    model = build_model(ModelConfig(layer, {}, d_model=4, n_layers=2), d_input=2, n_outputs=3)
+    pictures = plots.inspect_dynamics(model.eval(), torch.randn(1, 100, 2))
+    assert [p.title for p in pictures] == [
+        f"backbone.blocks.{i}.layer ({layer}) on an input" for i in range(2)
+    ]
+    assert "negative real part" in pictures[0].text and "of 64 steps" in pictures[0].text
+    assert plots.to_svg(pictures[0].figure).startswith("<svg")
+
+
+def test_a_layer_that_does_not_is_left_out():
+    assert plots.inspect_dynamics(small("S4D"), torch.randn(1, 9, 3)) == []
 
 
 def test_inspection_survives_a_layer_that_does_not_decay():

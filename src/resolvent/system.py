@@ -200,6 +200,18 @@ class Discrete:
         """Output y + D u; y itself if there is no D."""
         return y + self.D * u if self.D.shape[1] else y
 
+    def dense(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Real matrices A (m, N, N), B (m, N, p), C (m, q, N) and D (m, p).
+
+        Of one vector a head p = q = 1, of a step with r writes p = r. Those of a varying system
+        lead with axes (b, l): what attention, state-space models and RNNs have in common (Sieber et
+        al. 2024, the Dynamical Systems Framework).
+        """
+        columns = self.mimo or self.writes
+        B = to_real(self.B, -2) if columns else to_real(self.B, -1)[..., None]
+        C = functional_to_real(self.C, -1)
+        return self.A.dense(), B, C if self.mimo else C[..., None, :], self.D
+
     def state_shape(self, p: int) -> tuple[int, int, int]:
         """Shape (m, n, p or 1) of one row's state, for p input channels a head."""
         m = self.D.shape[0]
@@ -223,14 +235,6 @@ class Invariant(Discrete):
         return Invariant.of(
             Dense(self.A.dense()), B, functional_to_real(self.C, -1), self.D, self.mimo
         )
-
-    def dense(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Real matrices (A (m, N, N), B (m, N, p), C (m, q, N), D (m, p)); SISO has p = q = 1."""
-        A = self.A.dense()
-        if self.mimo:
-            return A, to_real(self.B, -2), functional_to_real(self.C, -1), self.D
-        B, C = to_real(self.B, -1)[..., None], functional_to_real(self.C, -1)[..., None, :]
-        return A, B, C, self.D
 
 
 @dataclass(frozen=True, eq=False)

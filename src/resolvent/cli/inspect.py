@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Command:
     """Look into a trained model: eigenvalues, step sizes, impulse responses, memory, pseudospectra.
 
-    Of a language model also what its layers select on a text, and how their states grow over it.
+    Of layers whose system depends on the input, eigenvalues over time and the attention that they
+    imply, on white noise or on the text. Of a language model also what its layers select on a text,
+    and how their states grow over it.
     Pictures go to a folder; what they say in numbers is printed.
 
     Attributes:
@@ -41,12 +43,10 @@ class Command:
         """Draw, write, print."""
         from resolvent.atomic import write_atomic
         from resolvent.interop import read_config
-        from resolvent.plots import inspect_model, to_svg
-        from resolvent.workflow import load_run
+        from resolvent.plots import to_svg
 
         config = read_config(self.folder)
-        series = "model" in config
-        pictures = inspect_model(load_run(self.folder).model) if series else self._language(config)
+        pictures = self._series() if "model" in config else self._language(config)
         out = self.out or self.folder / "pictures"
         for picture in pictures:
             name = re.sub(r"\W+", "-", picture.title.lower()).strip("-")
@@ -54,6 +54,16 @@ class Command:
             print(f"{picture.title}\n{picture.text}\n")
         print(f"pictures in {out}")
         return 0
+
+    def _series(self) -> list[Picture]:
+        import torch
+
+        from resolvent.plots import inspect_dynamics, inspect_model
+        from resolvent.workflow import load_run
+
+        model = load_run(self.folder).model.eval()
+        noise = torch.randn(1, 64, model.d_input, generator=torch.Generator().manual_seed(0))
+        return [*inspect_model(model), *inspect_dynamics(model, noise)]
 
     def _language(self, config: dict) -> list[Picture]:
         import torch

@@ -4,6 +4,7 @@ Every function returns a matplotlib Figure that was made without pyplot and need
 it with ``figure.savefig``, or embed it with `to_svg`.
 """
 
+from resolvent.plots.dynamics import inspect_dynamics
 from resolvent.plots.figures import (
     curves,
     impulse_responses,
@@ -21,6 +22,7 @@ __all__ = [
     "Picture",
     "curves",
     "impulse_responses",
+    "inspect_dynamics",
     "inspect_language",
     "inspect_model",
     "memory",

@@ -10,6 +10,7 @@ from torch import Tensor
 from resolvent.model import LanguageModel
 from resolvent.model.observation import Observation, Selection, observe
 from resolvent.plots import panels as draw
+from resolvent.plots.dynamics import inspect_dynamics
 from resolvent.plots.figures import curves
 from resolvent.plots.inspection import Picture, inspect_model, span
 from resolvent.plots.style import panels, styled
@@ -35,6 +36,7 @@ def inspect_language(
         for x in seen
         if x.selection is not None
     ]
+    pictures += inspect_dynamics(model, tokens[None])
     return [*inspect_model(model), *pictures, _growth(seen, lengths, trained_length)]
 
 

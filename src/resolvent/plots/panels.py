@@ -48,6 +48,30 @@ def unit_disc(axes: Axes, A: Structure) -> None:
     axes.set_title("Discrete eigenvalues")
 
 
+def over_time(axes: Axes, values: Tensor) -> None:
+    """Eigenvalues of each step (l, n): moduli, and apart those that turn their state around."""
+    steps = np.broadcast_to(np.arange(len(values))[:, None], values.shape)
+    moduli, negative = _array(values.abs()), _array(values.real < 0)
+    for chosen, colour, label in (
+        (~negative, BLUE, "Re λ ≥ 0"),
+        (negative, VERMILLION, "Re λ < 0"),
+    ):
+        if chosen.any():
+            points = (steps[chosen], moduli[chosen])
+            axes.plot(*points, ".", color=colour, markersize=2, alpha=0.6, label=label)
+    axes.set(xlabel="step", ylabel="modulus", ylim=(0, None))
+    axes.set_title("Eigenvalues over time")
+    axes.legend()
+
+
+def attention(axes: Axes, matrix: Tensor) -> None:
+    """Size of what every input step adds to every output step (l, l)."""
+    axes.grid(False)
+    axes.imshow(_array(matrix), cmap="Greys", interpolation="nearest")
+    axes.set(xlabel="input step", ylabel="output step")
+    axes.set_title("Implied attention")
+
+
 def step_sizes(axes: Axes, dt: Tensor) -> None:
     """Histogram of step sizes."""
     _log_histogram(axes, _array(dt.flatten()), "step size dt; 1/dt steps are one unit of time")
