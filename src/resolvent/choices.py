@@ -41,7 +41,7 @@ class Choices:
         label_smoothing: Probability spread evenly over the classes in the loss.
         bidirectional: Read in both directions; such a model cannot be streamed.
         epochs: Passes over the training part. None: 40, or as many as make 600 steps.
-        batch_size: Series a step. None: an eighth of the training part, from 4 to 32.
+        batch_size: Series a step. None: an eighth of the training part, from 8 to 32.
         lr: Peak learning rate; state matrices and step sizes learn at most at 1e-3.
         validation: Share of the training set held out, whole groups if there are any. None: 0.2 of
             100 series or more, nothing of less.

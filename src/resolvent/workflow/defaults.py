@@ -44,6 +44,7 @@ def model_config(choices: Choices, train: SeriesSet) -> ModelConfig:
         d_model=choices.d_model,
         n_layers=choices.n_layers,
         bidirectional=choices.bidirectional,
+        prenorm=False,  # before the first layer it would leave of one channel little but its sign
         dropout=choices.dropout,
     )
 
@@ -52,7 +53,7 @@ def train_config(choices: Choices, n: int, validated: bool) -> TrainConfig:
     """The schedule for n series, with or without a held-out part."""
     batch = choices.batch_size
     if batch is None:
-        batch = int(np.clip(n // 8, 4, 32))
+        batch = int(np.clip(n // 8, 8, 32))
     steps_per_epoch = -(-n // max(batch, 1))
     epochs = choices.epochs
     if epochs is None:
