@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resolvent.layers import Layer
+from resolvent.layers import Mixer
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Paper:
     year: int
     venue: str
     choices: str
-    layer: Callable[[int], Layer] | None = None
+    layer: Callable[[int], Mixer] | None = None
     claims: tuple[Claim, ...] = ()
 
     def bibtex(self) -> str:
