@@ -12,17 +12,13 @@ that take turns, in milliseconds, forward and forward + backward; float32. Peers
 
 from __future__ import annotations
 
-import argparse
 import math
-import os
-import time
-from collections.abc import Callable
-from statistics import median
 
 import torch
+from measure import agree, benchmark, medians, with_gradients, without_gradients
 from torch import Tensor
 
-from resolvent.kernels import diagonal_scan, diagonal_ssm, using
+from resolvent.kernels import diagonal_scan, diagonal_ssm
 
 SSM_SHAPES = [  # b, l, m, n
     (8, 1024, 128, 32),
@@ -37,42 +33,9 @@ LOOP_LONGEST = 1024
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--backend", default="auto")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    with using(args.backend) as backend:
-        bandwidth, products = limits()
-        print(f"torch {torch.__version__}, {args.threads} threads, backend {backend.name}")
-        print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
-        print(f"limits: copy {bandwidth:.1f} GB/s, matrix product {products:.0f} GFLOP/s\n")
-        ssm_table(args.runs, products)
-        scan_table(args.runs, bandwidth)
-
-
-def limits() -> tuple[float, float]:
-    """Measured GB/s of a copy that fits no cache, and GFLOP/s of a float32 matrix product."""
-    x = torch.ones(1 << 26)
-    y = torch.empty_like(x)
-    (copy,) = medians([lambda: y.copy_(x)], runs=5)
-    a = torch.randn(2048, 2048)
-    (product,) = medians([lambda: a @ a], runs=5)
-    return 8 * x.numel() / copy / 1e6, 2 * 2048**3 / product / 1e6
-
-
-def medians(calls: list[Callable[[], object]], runs: int) -> list[float]:
-    """Median milliseconds of each call; the calls take turns, so that all see the same weather."""
-    samples: list[list[float]] = [[] for _ in calls]
-    for turn in range(runs + 1):
-        for call, sample in zip(calls, samples, strict=True):
-            start = time.perf_counter()
-            call()
-            if turn:
-                sample.append(1e3 * (time.perf_counter() - start))
-    return [median(x) for x in samples]
+    with benchmark(__doc__, runs=7) as (runs, machine):
+        ssm_table(runs, machine.products)
+        scan_table(runs, machine.bandwidth)
 
 
 def s4d(m: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -108,24 +71,6 @@ def scan_loop(a: Tensor, x: Tensor) -> Tensor:
         h = a_t * h + x_t
         states.append(h)
     return torch.stack(states, 1)
-
-
-def with_gradients(op: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Callable[[], object]:
-    leaves = [x.detach().requires_grad_() for x in inputs]
-    weight = torch.randn_like(op(*inputs))
-    return lambda: torch.autograd.grad(op(*leaves), leaves, weight)
-
-
-def without_gradients(
-    op: Callable[..., Tensor], inputs: tuple[Tensor, ...]
-) -> Callable[[], object]:
-    return lambda: op(*inputs)
-
-
-def agree(ours: Tensor, theirs: Tensor) -> None:
-    error = ((ours - theirs).norm() / theirs.norm()).item()
-    if not error < 1e-4:
-        raise SystemExit(f"wrong by {error:.1e}: not timed")
 
 
 def ssm_table(runs: int, products: float) -> None:

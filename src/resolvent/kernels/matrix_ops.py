@@ -13,9 +13,7 @@ from resolvent.kernels import matrix_torch
 from resolvent.kernels.registry import (
     BLOCK,
     Gradient,
-    addresses,
-    contiguous,
-    kind,
+    call,
     like,
     native_for,
     register,
@@ -64,33 +62,32 @@ def _scan(
     if kernels is None:
         y, h_last = matrix_torch.scan(a, k, v, q, beta, h0, resets, lengths)
         return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
-    inputs = *contiguous(a, k, v, q, beta, h0), *row_marks(resets, lengths)
     y, h_last = like(v[..., 0, :]), v.new_empty(_state(k, v))
-    arrays = addresses(*inputs, y, h_last, checkpoints if keep else None)
-    kernels.matrix_scan_forward(kind(v), _size(a, k, v), arrays)
+    inputs = a, k, v, q, beta, h0, *row_marks(resets, lengths)
+    results = y, h_last, checkpoints if keep else None
+    call(kernels.matrix_scan_forward, v, _size(a, k, v), *inputs, *results)
     return y, h_last, checkpoints
 
 
 def _scan_backward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, (checkpoints, gy, gh_last) = arguments[:8], arguments[8:]
-    a, k, v, q, beta, _, resets, lengths = inputs
+    a, k, v, q, beta, h0, resets, lengths = inputs
     gy = v.new_zeros(v[..., 0, :].shape) if gy is None else gy
     kernels = native_for(v)
-    if kernels is None:
+    if kernels is None or not v.numel() or not k.numel():
         return _backward_by_torch(inputs, gy, gh_last)
     if checkpoints.shape[1] != max(v.shape[1] - 1, 0) // BLOCK:
         checkpoints = _scan(*inputs, keep=True)[2]  # was not told to keep them
-    given = *contiguous(*inputs[:6]), *row_marks(resets, lengths)
-    given = *given, *contiguous(checkpoints, gy, gh_last)
     # gradients that several pieces of work add to are summed here: always in the same order
     b, _, m, g, _, _, p, _ = size = _size(a, k, v)
     slices = max(1, min(p // _COLUMNS, _ITEMS // max(b * m, 1)))
     parts = max(1, min(m // max(g, 1) * slices, -(-_ITEMS // max(b * g, 1))))
-    ga, gbeta = (v.new_zeros(slices, *x.shape) for x in (a, _or_empty(beta, v)))
-    gk, gq = (v.new_zeros(parts, *x.shape) for x in (k, q))
-    gv, gh0 = torch.zeros_like(given[2]), v.new_empty(_state(k, v))
-    arrays = addresses(*given, ga, gbeta, gk, gq, gv, gh0)
-    kernels.matrix_scan_backward(kind(v), size, (slices, parts), arrays)
+    ga, gbeta = (v.new_empty(slices, *x.shape) for x in (a, _or_empty(beta, v)))
+    gk, gq = (v.new_empty(parts, *x.shape) for x in (k, q))
+    gv, gh0 = like(v), v.new_empty(_state(k, v))
+    given = a, k, v, q, beta, h0, *row_marks(resets, lengths), checkpoints, gy, gh_last
+    results = ga, gbeta, gk, gq, gv, gh0
+    call(kernels.matrix_scan_backward, v, (*size, slices, parts), *given, *results)
     ga, gk, gq, gbeta = (x[0] if len(x) == 1 else x.sum(0) for x in (ga, gk, gq, gbeta))
     return ga, gk, gv, gq, gbeta, gh0
 

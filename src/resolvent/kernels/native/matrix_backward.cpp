@@ -12,15 +12,6 @@
 namespace resolvent {
 namespace {
 
-// to += from
-template <class Real>
-inline void add(const Real* from, Index count, Real* to) {
-  cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
-    using V = Vector<Real, decltype(lanes)::value>;
-    store(to + i, load<V>(to + i) + load<V>(from + i));
-  });
-}
-
 template <class Real>
 class Pass {
   using V = Vector<Real>;
@@ -48,10 +39,12 @@ class Pass {
     fill(ones_, size.rows, Real{1});
   }
 
-  // Writes to one slice of ga and gbeta, and adds to one part of gk and gq.
-  void run(Index slice, Index part, Chunk* chunks) {
+  // Writes to one slice of ga and gbeta; to one part of gk and gq if it is its first job, else adds.
+  void run(Index slice, Index part, bool first, Chunk* chunks) {
     slice_ = slice * all_.b * all_.l;
     part_ = part * all_.b * all_.l;
+    first_ = first;
+    group_ = at_.head / (all_.m / all_.g);
     const Index stop = array_.in.rows.stop(at_.row, all_.l), blocks = (all_.l - 1) / kBlock;
     const Index head = all_.n * all_.p, state = (at_.row * all_.m + at_.head) * head + at_.first;
     if (array_.gh_last) enter(size_, array_.gh_last + state, all_.p, at_.width, g_);
@@ -71,6 +64,7 @@ class Pass {
       for (Index i = count - 1; i >= 0; --i) retreat(chunks[i]);
     }
     leave(size_, g_, array_.gh0 + state, all_.p, at_.width);
+    if (stop < all_.l) clear(stop);
   }
 
  private:
@@ -218,19 +212,34 @@ class Pass {
   }
 
   void give_weights(const V* ga_sum) {
-    const Index group = at_.head / (all_.m / all_.g);
     for (int j = 0; j < steps_.count; ++j) {
-      const Index row = j * size_.rows;
-      const Index key = part_ * all_.g * all_.r + steps_.write_of_group(j, group);
-      add(gk_ + row, size_.n, array_.gk + key * size_.n);
-      if (steps_.reading[j] >= 0)
-        add(gq_ + row, size_.n, array_.gq + ((part_ + steps_.step[j]) * all_.g + group) * size_.n);
+      const Index row = j * size_.rows, now = (part_ + steps_.step[j]) * all_.g + group_;
+      give(gk_ + row, array_.gk + (now * all_.r + steps_.factor(j)) * size_.n);
+      if (steps_.reading[j] >= 0) give(gq_ + row, array_.gq + now * size_.n);
       if (!steps_.decays(j)) continue;
       Real* const ga = array_.ga + ((slice_ + steps_.step[j]) * all_.m + at_.head) * all_.decays;
       if (all_.decays == all_.n)
         copy(ga_ + row, size_.n, ga);
       else
         *ga = sum<Real, kLanes<Real>>(ga_sum[j]);
+    }
+  }
+  void give(const Real* from, Real* to) const {
+    first_ ? copy(from, size_.n, to) : add(from, size_.n, to);
+  }
+
+  // Steps from here on are padding, which has no gradients.
+  void clear(Index from) const {
+    for (Index t = at_.row * all_.l + from; t < (at_.row + 1) * all_.l; ++t) {
+      const Index head = t * all_.m + at_.head, cut = slice_ * all_.m + head;
+      const Index group = (part_ + t) * all_.g + group_;
+      for (Index j = 0; j < all_.r; ++j)
+        std::fill_n(array_.gv + (head * all_.r + j) * all_.p + at_.first, at_.width, Real{0});
+      std::fill_n(array_.ga + cut * all_.decays, all_.decays, Real{0});
+      if (array_.in.beta) std::fill_n(array_.gbeta + cut * all_.r, all_.r, Real{0});
+      if (!first_) continue;
+      std::fill_n(array_.gk + group * all_.r * all_.n, all_.r * all_.n, Real{0});
+      std::fill_n(array_.gq + group * all_.n, all_.n, Real{0});
     }
   }
 
@@ -245,7 +254,9 @@ class Pass {
   Head at_;
   PanelSize size_;
   Steps<Real> steps_;
-  Index slice_ = 0, part_ = 0, block_ = 0;  // what these precede in (slices or parts, b, l)
+  Index slice_ = 0, part_ = 0;  // where these begin in (slices or parts, b, l)
+  Index group_ = 0, block_ = 0;  // the head's, and the first write of the block
+  bool first_ = true;
   Real *states_, *g_, *errors_, *writes_;
   Real *x_, *gy_, *gd_, *c_;
   Real *read_gy_, *read_c_, *read_d_, *gk_, *gq_, *ga_, *overlap_, *ones_;
@@ -263,14 +274,20 @@ void matrix_scan_backward(const MatrixSize& size, const MatrixBackward<Real>& ar
   const Index numbers = Pass<Real>::numbers(size, panel);
   const Buffer<Real> scratch(threads * numbers);
   const Buffer<Chunk> chunks(threads * most_chunks(size));
+  const Index steps = size.b * size.l;
+  prefer_large_pages(array.gv, steps * size.m * size.r * size.p);
+  prefer_large_pages(array.gk, array.parts * steps * size.g * size.r * size.n);
+  prefer_large_pages(array.gq, array.parts * steps * size.g * size.n);
+  prefer_large_pages(array.ga, array.slices * steps * size.m * size.decays);
   parallel_for(groups * array.parts, threads, [&](Index item, int thread) {
     const Index group = item / array.parts, part = item % array.parts;
-    for (Index job = part * jobs / array.parts; job < (part + 1) * jobs / array.parts; ++job) {
+    const Index begin = part * jobs / array.parts, end = (part + 1) * jobs / array.parts;
+    for (Index job = begin; job < end; ++job) {
       const Index slice = job % array.slices, first = slice * size.p / array.slices;
       const Index last = (slice + 1) * size.p / array.slices;
       const Head at{group / size.g, group % size.g * heads + job / array.slices, first, last - first};
       Pass<Real>(size, array, at, panel, Store<Real>(scratch.data() + thread * numbers))
-          .run(slice, part, chunks.data() + thread * most_chunks(size));
+          .run(slice, part, job == begin, chunks.data() + thread * most_chunks(size));
     }
   });
 }

@@ -89,6 +89,8 @@ void matrix_scan_forward(const MatrixSize& size, const MatrixForward<Real>& arra
   const Index numbers = Pass<Real>::numbers(panel);
   const Buffer<Real> scratch(threads * numbers);
   const Buffer<Chunk> chunks(threads * most_chunks(size));
+  prefer_large_pages(array.y, size.b * size.l * size.m * size.p);
+  prefer_large_pages(array.checkpoints, heads * ((size.l - 1) / kBlock) * size.n * size.p);
   parallel_for(heads * slices, threads, [&](Index item, int thread) {
     const Index head = item / slices, first = item % slices * size.p / slices;
     const Index last = (item % slices + 1) * size.p / slices;

@@ -107,6 +107,7 @@ class Steps {
   Index write_of_group(int j, Index group) const {
     return (step[j] * all_.g + group) * all_.r + factor_[j];
   }
+  Index factor(int j) const { return factor_[j]; }
   bool decays(int j) const { return factor_[j] == 0; }
 
   void load(const Head& at, const Chunk& chunk) {
@@ -143,6 +144,7 @@ class Steps {
   }
 
  private:
+
   void weigh() {
     V product[2 * T][T] = {};  // of keys, then of queries, with the writes before them
     for (Index i = 0; i < size_.rows; i += kLanes<Real>) {

@@ -45,11 +45,18 @@ inline void sums(const Vector<Real, lanes>* v, Real* to) {
   for (int i = grouped; i < count; ++i) to[i] = sum<Real, lanes>(v[i]);
 }
 
-// std::copy_n and std::fill_n for a few numbers, without a call of the C library.
+// std::copy_n, to += from, and std::fill_n for a few numbers, without a call of the C library.
 template <class Real>
 inline void copy(const Real* from, Index count, Real* to) {
   cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
     store(to + i, load<Vector<Real, decltype(lanes)::value>>(from + i));
+  });
+}
+template <class Real>
+inline void add(const Real* from, Index count, Real* to) {
+  cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
+    using V = Vector<Real, decltype(lanes)::value>;
+    store(to + i, load<V>(to + i) + load<V>(from + i));
   });
 }
 template <class Real>
