@@ -75,4 +75,4 @@ def test_a_language_model_can_be_inspected(folder, capsys, tmp_path):
     assert main(["inspect", *arguments]) == 0
     out = capsys.readouterr().out
     assert "block 1 (Mamba)" in out and "after 200 tokens" in out
-    assert len(list((folder / "pictures").glob("*.svg"))) == 3
+    assert len(list((folder / "pictures").glob("*.svg"))) == 5

@@ -74,7 +74,7 @@ def propagate(
     system = Varying(
         Given((structure(blocks), one.expand(*blocks.shape[:3], *one.shape))),
         one.expand(m, *one.shape),
-        drive.new_zeros(m, k),
+        drive.new_zeros(m, k if mimo else 0),
         mimo,
     )
     h0 = None if start is None else start.view(-1, m, k, 1)

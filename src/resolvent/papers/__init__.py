@@ -1,6 +1,7 @@
 """Each paper as a named choice on the axes of the core, with claims that can be run."""
 
 from resolvent.papers import (
+    aaren,
     dss,
     httyh,
     language,
@@ -9,10 +10,12 @@ from resolvent.papers import (
     lssl,
     mamba,
     mamba2,
+    pararnn,
     ptd,
     s4,
     s4d,
     s5,
+    xlstm,
 )
 from resolvent.papers.base import Claim, Paper, Row
 
@@ -35,6 +38,9 @@ ALL: tuple[Paper, ...] = (
     mamba.NEGATIVE,
     ptd.PAPER,
     ptd.S5_PTD,
+    xlstm.PAPER,
+    aaren.PAPER,
+    pararnn.PAPER,
 )
 """Every paper, in order of appearance."""
 
