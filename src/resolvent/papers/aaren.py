@@ -76,13 +76,13 @@ PAPER = Paper(
     layer=Aaren,
     claims=(
         Claim(
-            "equals attention",
+            "equals-attention",
             "Aaren computes softmax attention exactly, for every prefix",
             exact,
             2,
         ),
         Claim(
-            "constant memory",
+            "constant-memory",
             "A new token is taken in without keeping the earlier ones",
             constant_memory,
             5,

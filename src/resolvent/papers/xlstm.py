@@ -51,7 +51,7 @@ PAPER = Paper(
     layer=SLSTM,
     claims=(
         Claim(
-            "state tracking",
+            "state-tracking",
             "sLSTM tracks parity beyond the trained length; models without memory mixing, whose "
             "eigenvalues are positive, do not",
             parity,
