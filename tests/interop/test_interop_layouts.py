@@ -154,6 +154,25 @@ def test_what_a_layout_cannot_express_is_refused(config, layout, message, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("stored", "wanted", "found"),
+    [
+        (torch.bfloat16, None, torch.float32),
+        (torch.float32, None, torch.float32),
+        (torch.float64, None, torch.float64),
+        (torch.float64, torch.float32, torch.float32),
+        (torch.float32, torch.float64, torch.float64),
+    ],
+)
+def test_precision_is_that_of_the_file_or_the_one_asked_for(stored, wanted, found, tmp_path):
+    model = LanguageModel(MAMBA).to(stored)
+    model.save_pretrained(tmp_path)
+    again = LanguageModel.from_pretrained(tmp_path, wanted)
+    for name, x in again.state_dict().items():
+        assert x.dtype == found, name
+        torch.testing.assert_close(x, model.state_dict()[name].to(found), rtol=0, atol=0)
+
+
 def test_infinite_limits_in_either_notation(tmp_path):
     LanguageModel(MAMBA2).save_pretrained(tmp_path, "transformers-mamba2")
     edit(tmp_path, time_step_limit=[0.0, {"__float__": "Infinity"}])

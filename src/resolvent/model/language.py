@@ -225,12 +225,12 @@ class LanguageModel(nn.Module):
         return any(getattr(block.layer, "grows", False) for block in self.blocks)
 
     @staticmethod
-    def from_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32) -> LanguageModel:
+    def from_pretrained(folder: str | Path, dtype: torch.dtype | None = None) -> LanguageModel:
         """Read a model folder of any layout of :data:`resolvent.interop.LAYOUTS`, or of our own.
 
         Args:
             folder: a local path with config.json and safetensors.
-            dtype: of the weights here, whatever they are in the file.
+            dtype: of the weights here; None: that of the file, but at least float32.
 
         Raises:
             FileNotFoundError: a file is missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from resolvent.interop import LAYOUTS, find_layout, read_config, read_tensors, w
 from resolvent.model.language import LanguageConfig, LanguageModel
 from resolvent.model.tokenizer import find_tokenizer
 
+SINGLE = torch.float32
+"""Least precision of a model; recurrences in half precision forget what they should keep."""
+
 SECTION = "language"
 """Section of a config.json of our own that holds the fields of a `LanguageConfig`."""
 
@@ -18,7 +22,7 @@ LEARNER = "model."
 """Prefix of the weights in the folder of a training run."""
 
 
-def load_pretrained(folder: str | Path, dtype: torch.dtype) -> LanguageModel:
+def load_pretrained(folder: str | Path, dtype: torch.dtype | None) -> LanguageModel:
     """The body of :meth:`LanguageModel.from_pretrained`."""
     config = read_config(folder)
     layout = None if SECTION in config else find_layout(config)
@@ -33,6 +37,9 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype) -> LanguageModel:
     else:
         parameters = set(model.state_dict())
         weights = layout.import_tensors(tensors, parameters, model.config.n_layers)
+    if dtype is None:
+        dtype = functools.reduce(torch.promote_types, (x.dtype for x in tensors.values()), SINGLE)
+    model.to(dtype)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -41,7 +48,7 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype) -> LanguageModel:
     if layout is not None and config.get("eos_token_id") is not None:
         ends = config["eos_token_id"]
         model.end_tokens = tuple(ends) if isinstance(ends, list) else (ends,)
-    return model.to(dtype).eval()
+    return model.eval()
 
 
 def save_pretrained(model: LanguageModel, folder: str | Path, layout: str) -> None:
