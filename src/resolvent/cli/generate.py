@@ -12,6 +12,10 @@ from tyro.conf import Positional, arg
 from resolvent.cli.errors import Usage
 
 
+SMALL = 20_000_000
+"""Parameters up to which the work of a token is too small to share between threads."""
+
+
 @dataclass(frozen=True)
 class Command:
     """Continue a text with a language model, and print it as it comes.
@@ -55,6 +59,8 @@ class Command:
 
     def run(self) -> int:
         """Read, then write until an end."""
+        import torch
+
         from resolvent.model import LanguageModel, Sampling, load_context
 
         sampling = Sampling(
@@ -70,6 +76,8 @@ class Command:
         if not prompt and not known:
             raise Usage("--prompt is missing: give a text, or a --state file to go on from")
         model = LanguageModel.from_pretrained(self.model)
+        if sum(x.numel() for x in model.parameters()) < SMALL:
+            torch.set_num_threads(1)
         context = load_context(model, self.state) if known and self.state else None
         generation = model.stream(prompt, self.max_tokens, sampling, self.stop, context)
         for (piece,) in generation:
