@@ -11,7 +11,6 @@ from tyro.conf import Positional, arg
 
 from resolvent.cli.errors import Usage
 
-
 SMALL = 20_000_000
 """Parameters up to which the work of a token is too small to share between threads."""
 
