@@ -33,7 +33,7 @@ LOOP_LONGEST = 1024
 
 
 def main() -> None:
-    with benchmark(__doc__, runs=7) as (runs, machine):
+    with benchmark(__doc__ or "", runs=7) as (runs, machine):
         ssm_table(runs, machine.products)
         scan_table(runs, machine.bandwidth)
 

@@ -26,7 +26,7 @@ LOOP_LARGEST = 1 << 26  # numbers of a state over all steps and rows
 
 
 def main() -> None:
-    with benchmark(__doc__, runs=5) as (runs, machine):
+    with benchmark(__doc__ or "", runs=5) as (runs, machine):
         print("Times of the peers are multiples of ours; 'reached' is the products that the plain")
         print("recurrence needs, forward, against the matrix product.\n")
         print("| op | b, l, m, n, p | pass | ours ms | reached | chunks | loop | attention |")
@@ -44,7 +44,7 @@ def ops(b: int, l: int, m: int, n: int, p: int) -> dict[str, tuple[Tensor, ...]]
 
     a, v, q = 1 - 0.1 * torch.rand(b, l, m), torch.randn(b, l, m, p), keys(m)
     gated = 1 - 0.1 * torch.rand(b, l, m, n)
-    found = {
+    found: dict[str, tuple[Tensor, ...]] = {
         "SSD, one group": (a, keys(1), v, keys(1)),
         "GLA": (gated, keys(m), v, q),
     }
