@@ -22,7 +22,6 @@ from resolvent.data import LabelEncoding, Preprocess, SeriesDataset, SeriesSet, 
 from resolvent.model import ModelConfig, build_model
 from resolvent.train import Classification, TrainConfig, evaluate, fit, seed_all
 
-HELD_OUT = ("theo", "yweweler")
 BATCH = 16
 
 
@@ -51,10 +50,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     args = parser.parse_args()
 
-    series = data.fsdd(args.recordings)
-    heard = ~np.isin(series.groups, HELD_OUT)
-    train, test = series.subset(np.flatnonzero(heard)), series.subset(np.flatnonzero(~heard))
-    print(f"{len(train)} clips to learn from, {len(test)} of {', '.join(HELD_OUT)} to test on")
+    train, test = (data.fsdd(args.recordings, part) for part in ("train", "test"))
+    unheard = ", ".join(np.unique(test.groups))
+    print(f"{len(train)} clips to learn from, {len(test)} of {unheard} to test on")
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, {args.minutes:g} min each\n"
     )
