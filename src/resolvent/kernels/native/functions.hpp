@@ -60,8 +60,8 @@ struct Constants<float> {
   static constexpr int kMantissa = 23;
   static constexpr float kRound = 0x1.8p23f, kLowest = -126, kHighest = 0x1.fffffep6f;
   static constexpr float kLn2High = 0x1.62ep-1f, kLn2Low = 0x1.0bfbe8p-15f;
-  static constexpr float kExp2[] = {1, 0x1.62e430p-1f, 0x1.ebf9f1p-3f, 0x1.c6b3aep-5f,
-                                    0x1.3cdb65p-7f, 0x1.5ca890p-10f};
+  static constexpr float kExp2[] = {1, 0x1.62e430p-1f, 0x1.ebfbdcp-3f, 0x1.c6af88p-5f,
+                                    0x1.3b2e0cp-7f, 0x1.5f03dap-10f, 0x1.414ed2p-13f};
   static constexpr float kLog1p[] = {2, 0.66666676f, 0.39998888f, 0.28616599f, 0.21430711f,
                                      0.2428968f};
 };
