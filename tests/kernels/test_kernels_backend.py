@@ -12,7 +12,15 @@ import torch
 
 from kernels.kernel_cases import BACKENDS, Problem, every_backend, run
 from resolvent.kernels import backend as choice
-from resolvent.kernels import diagonal_scan, diagonal_ssm, status, using
+from resolvent.kernels import (
+    Selective,
+    diagonal_scan,
+    diagonal_ssm,
+    matrix_scan,
+    selective_scan,
+    status,
+    using,
+)
 from resolvent.kernels.registry import BLOCK
 
 native_only = pytest.mark.skipif(BACKENDS == ["torch"], reason="no native kernels were built")
@@ -127,3 +135,29 @@ def test_results_do_not_depend_on_threads_or_on_chance(backend):
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(x, y) for x, y in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("op", ["ssm", "selective", "matrix"])
+def test_a_backward_pass_runs_on_what_its_forward_ran_on(op):
+    torch.manual_seed(0)
+    b, l, m, n = 2, 3 * BLOCK, 3, 4  # more than one block: states are kept in between
+    u, dt = torch.randn(b, l, m), torch.rand(b, l, m)
+    maps, keys = torch.randn(b, l, 1, n), torch.randn(b, l, m, n)
+    weight = torch.rand(m, n)
+    run = {
+        "ssm": lambda w: diagonal_ssm(torch.exp(-w), w, w, u)[0],
+        "selective": lambda w: selective_scan(Selective(-w, maps, maps, dt), u)[0],
+        "matrix": lambda w: matrix_scan(torch.exp(-dt / 50), keys, u[..., None], w * keys)[0],
+    }[op]
+
+    def gradient(forward: str, backward: str) -> torch.Tensor:
+        leaf = weight.clone().requires_grad_()
+        with using(forward):
+            y = run(leaf)
+        with using(backward):
+            (grad,) = torch.autograd.grad(y.sum(), leaf)
+        return grad
+
+    found, expected = gradient("torch", "auto"), gradient("torch", "torch")
+    # float32 sums over 192 steps; gradients that start from states of zero differ at once
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from resolvent.kernels import diagonal_ops
 from resolvent.kernels.arguments import cast, check_rows, common_dtypes
-from resolvent.kernels.registry import differentiated
+from resolvent.kernels.registry import wants_checkpoints
 
 
 def scan_reference(
@@ -139,8 +139,7 @@ def diagonal_ssm(
     check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
     a, b, c, u = cast(a, dtype), cast(b, dtype), cast(c, dtype), cast(u, real)
     h0 = None if h0 is None else cast(h0, dtype)
-    # an exported program is there to be run
-    keep = differentiated(a, b, c, u, h0) and not torch.compiler.is_exporting()
+    keep = wants_checkpoints(a, b, c, u, h0)
     return diagonal_ops.ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
 
 

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from resolvent.kernels import diagonal_torch, scan_torch
 from resolvent.kernels.registry import (
-    BLOCK,
     Gradient,
     addresses,
     contiguous,
+    from_checkpoints,
+    kept_blocks,
     kind,
     like,
     native_for,
@@ -80,7 +81,7 @@ def _empty_checkpoints(u: Tensor, a: Tensor, keep: bool) -> Tensor:
 
     Their layout (b, blocks, n, parts, m) is the kernels' own; a complex number has two parts.
     """
-    blocks = max(u.shape[1] - 1, 0) // BLOCK if keep else 0
+    blocks = kept_blocks(u, keep)
     return u.new_empty(u.shape[0], blocks, a.shape[1], 2 if a.is_complex() else 1, a.shape[0])
 
 
@@ -127,7 +128,7 @@ def _ssm_backward(
         grads = diagonal_torch.ssm_backward(a, b, c, u, h0, resets, lengths, gy, gh_last)
         ga, gb, gc, gu, gh0 = (x.contiguous() for x in grads)
         return ga, gb, gc, gu, gh0
-    if checkpoints.shape[1] != max(u.shape[1] - 1, 0) // BLOCK:
+    if checkpoints.shape[1] != kept_blocks(u):
         checkpoints = _ssm(a, b, c, u, h0, resets, lengths, True)[2]  # was not told to keep them
     a, b, c, u, h0, checkpoints = contiguous(a, b, c, u, h0, checkpoints)
     resets, lengths, gy, gh_last = *row_marks(resets, lengths), *contiguous(gy, gh_last)
@@ -172,23 +173,6 @@ def _differentiate_scan(
     return ga, gx, None if h0 is None else gh0, None, None
 
 
-def _save_ssm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(output[2])
-    ctx.save_for_backward(*inputs[:7], output[2])
-
-
-def _differentiate_ssm(
-    ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
-) -> tuple[Tensor | None, ...]:
-    *inputs, checkpoints = ctx.saved_tensors
-    if gy is None and gh_last is None:
-        return (None,) * 8
-    backward = torch.ops.resolvent.diagonal_ssm_backward
-    ga, gb, gc, gu, gh0 = backward(*inputs, checkpoints, gy, gh_last)
-    return ga, gb, gc, gu, None if inputs[4] is None else gh0, None, None, None
-
-
 register(
     f"diagonal_scan_backward({_SCAN.replace('x', 'h')}, Tensor? gh, Tensor? gh_last)"
     " -> (Tensor ga, Tensor gx, Tensor gh0)",
@@ -211,5 +195,5 @@ ssm = register(
     f"diagonal_ssm({_SSM}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _ssm,
     _fake_ssm,
-    Gradient(_differentiate_ssm, _save_ssm),
+    from_checkpoints("diagonal_ssm_backward", 7),
 )

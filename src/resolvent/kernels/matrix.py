@@ -13,7 +13,7 @@ from torch import Tensor
 
 from resolvent.kernels import matrix_ops, matrix_torch
 from resolvent.kernels.arguments import cast, check_rows, common_dtypes
-from resolvent.kernels.registry import differentiated
+from resolvent.kernels.registry import wants_checkpoints
 
 
 def matrix_reference(
@@ -155,8 +155,7 @@ def _run(
     beta, h0 = (x if x is None else cast(x, real) for x in (beta, h0))
     if chunked:
         return matrix_torch.scan(a, k, v, q, beta, h0, resets, lengths)
-    # an exported program is there to be run
-    keep = differentiated(a, k, v, q, beta, h0) and not torch.compiler.is_exporting()
+    keep = wants_checkpoints(a, k, v, q, beta, h0)
     return matrix_ops.scan(a, k, v, q, beta, h0, resets, lengths, keep)[:2]
 
 

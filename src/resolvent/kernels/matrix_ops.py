@@ -11,9 +11,9 @@ from torch import Tensor
 
 from resolvent.kernels import matrix_torch
 from resolvent.kernels.registry import (
-    BLOCK,
-    Gradient,
     call,
+    from_checkpoints,
+    kept_blocks,
     like,
     native_for,
     register,
@@ -43,7 +43,7 @@ def _state(k: Tensor, v: Tensor) -> tuple[int, ...]:
 def _empty_checkpoints(k: Tensor, v: Tensor, keep: bool) -> Tensor:
     """Room for the states that the backward pass starts from, before all blocks but the first."""
     b, *state = _state(k, v)
-    return v.new_empty(b, max(v.shape[1] - 1, 0) // BLOCK if keep else 0, *state)
+    return v.new_empty(b, kept_blocks(v, keep), *state)
 
 
 def _scan(
@@ -76,7 +76,7 @@ def _scan_backward(*arguments: Any) -> tuple[Tensor, ...]:
     kernels = native_for(v)
     if kernels is None or not v.numel() or not k.numel():
         return _backward_by_torch(inputs, gy, gh_last)
-    if checkpoints.shape[1] != max(v.shape[1] - 1, 0) // BLOCK:
+    if checkpoints.shape[1] != kept_blocks(v):
         checkpoints = _scan(*inputs, keep=True)[2]  # was not told to keep them
     # gradients that several pieces of work add to are summed here: always in the same order
     b, _, m, g, _, _, p, _ = size = _size(a, k, v)
@@ -123,25 +123,6 @@ def _fake_backward(a: Tensor, k: Tensor, v: Tensor, q: Tensor, *rest: Any) -> tu
     return *(like(x) for x in grads), v.new_empty(_state(k, v))
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(output[2])
-    ctx.save_for_backward(*inputs[:8], output[2])
-
-
-def _differentiate(
-    ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
-) -> tuple[Tensor | None, ...]:
-    *inputs, checkpoints = ctx.saved_tensors
-    if gy is None and gh_last is None:
-        return (None,) * 9
-    backward = torch.ops.resolvent.matrix_scan_backward
-    *grads, gbeta, gh0 = backward(*inputs, checkpoints, gy, gh_last)
-    _, _, _, _, beta, h0, _, _ = inputs
-    rest = (None if beta is None else gbeta, None if h0 is None else gh0)
-    return *grads, *rest, None, None, None
-
-
 register(
     f"matrix_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
     " -> (Tensor ga, Tensor gk, Tensor gv, Tensor gq, Tensor gbeta, Tensor gh0)",
@@ -152,5 +133,5 @@ scan = register(
     f"matrix_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _scan,
     _fake,
-    Gradient(_differentiate, _save),
+    from_checkpoints("matrix_scan_backward", 8),
 )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from resolvent.kernels.backend import native
+from resolvent.kernels.backend import current, native, using
 
 BLOCK = 64
 """Steps between the states that are kept for a backward pass; as in the kernels."""
@@ -60,6 +60,45 @@ class Gradient(NamedTuple):
 
     backward: Callable[..., tuple[Tensor | None, ...]]
     save: Callable[[Any, tuple[Any, ...], Any], None]
+
+
+def kept_blocks(x: Tensor, keep: bool = True) -> int:
+    """How many states of x (b, l, ...) a backward pass starts from: before all blocks but one."""
+    return max(x.shape[1] - 1, 0) // BLOCK if keep else 0
+
+
+def wants_checkpoints(*inputs: Tensor | None) -> bool:
+    """Whether a backward pass may come; an exported program is there to be run."""
+    return differentiated(*inputs) and not torch.compiler.is_exporting()
+
+
+def from_checkpoints(backward_op: str, saved: int) -> Gradient:
+    """The gradient of an op (inputs, keep) -> (y, h_last, checkpoints).
+
+    Args:
+        backward_op: takes the inputs, the checkpoints, gy and gh_last, and gives the gradients of
+            the inputs that have one, in their order.
+        saved: the number of inputs.
+    """
+
+    def save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(output[2])
+        ctx.save_for_backward(*inputs[:saved], output[2])
+
+    def backward(
+        ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
+    ) -> tuple[Tensor | None, ...]:
+        *inputs, checkpoints = ctx.saved_tensors
+        if gy is None and gh_last is None:
+            return (None,) * (saved + 1)
+        op = getattr(torch.ops.resolvent, backward_op)
+        grads = op(*inputs, checkpoints, gy, gh_last)
+        pairs = zip(grads, inputs[: len(grads)], strict=True)
+        given = [None if x is None else grad for grad, x in pairs]
+        return *given, *[None] * (saved + 1 - len(given))
+
+    return Gradient(backward, save)
 
 
 _library = torch.library.Library("resolvent", "DEF")
@@ -113,8 +152,15 @@ def differentiated(*inputs: Any) -> bool:
 def _function(op: Callable[..., Any], gradient: Gradient) -> type[torch.autograd.Function]:
     def forward(ctx: Any, *inputs: Any) -> Any:
         output = op(*inputs)
+        ctx.backend = current()
         gradient.save(ctx, inputs, output)
         return output
 
-    members = {"forward": staticmethod(forward), "backward": staticmethod(gradient.backward)}
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        if ctx.backend is current():
+            return gradient.backward(ctx, *grads)
+        with using(ctx.backend.name):  # only it can read what its forward pass kept
+            return gradient.backward(ctx, *grads)
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     return type("Eager", (torch.autograd.Function,), members)

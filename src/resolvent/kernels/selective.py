@@ -12,7 +12,7 @@ from torch import Tensor
 
 from resolvent.kernels import selective_ops
 from resolvent.kernels.arguments import cast, check_rows, common_dtypes
-from resolvent.kernels.registry import differentiated
+from resolvent.kernels.registry import wants_checkpoints
 
 
 class Selective(NamedTuple):
@@ -103,8 +103,7 @@ def selective_scan(
     A, B, C, dt, D, bias = system
     tensors = (u, dt, A, B, C, D, bias, gate, h0)
     tensors = tuple(x if x is None else cast(x, real) for x in tensors)
-    # an exported program is there to be run
-    keep = differentiated(*tensors) and not torch.compiler.is_exporting()
+    keep = wants_checkpoints(*tensors)
     return selective_ops.selective(*tensors, resets, lengths, keep)[:2]
 
 

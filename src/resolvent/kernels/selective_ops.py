@@ -7,9 +7,9 @@ from torch import Tensor
 
 from resolvent.kernels import selective_torch
 from resolvent.kernels.registry import (
-    BLOCK,
-    Gradient,
     call,
+    from_checkpoints,
+    kept_blocks,
     like,
     native_for,
     register,
@@ -33,7 +33,7 @@ def _sizes(u: Tensor, A: Tensor, B: Tensor) -> tuple[int, ...]:
 
 def _empty_checkpoints(u: Tensor, A: Tensor, keep: bool) -> Tensor:
     """Room for the states that the backward pass starts from, before all blocks but the first."""
-    blocks = max(u.shape[1] - 1, 0) // BLOCK if keep else 0
+    blocks = kept_blocks(u, keep)
     return u.new_empty(u.shape[0], blocks, A.shape[1], A.shape[0])
 
 
@@ -72,7 +72,7 @@ def _selective_backward(*arguments: Any) -> tuple[Tensor, ...]:
         grads = selective_torch.scan_backward(*given, gy=gy, gh=gh_last)
         pairs = zip(grads, empty, strict=True)
         return tuple(x if grad is None else grad.contiguous() for grad, x in pairs)
-    if checkpoints.shape[1] != max(u.shape[1] - 1, 0) // BLOCK:
+    if checkpoints.shape[1] != kept_blocks(u):
         checkpoints = _selective(*inputs, True)[2]  # was not told to keep them
     given = (*inputs[:9], *row_marks(*inputs[9:]), checkpoints, gy, gh_last)
     call(kernels.selective_backward, u, _sizes(u, A, B), *given, *empty)
@@ -91,23 +91,6 @@ def _fake_backward(*arguments: Any) -> tuple[Tensor, ...]:
     return *shapes, _state_like(u, A)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(output[2])
-    ctx.save_for_backward(*inputs[:11], output[2])
-
-
-def _differentiate(
-    ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
-) -> tuple[Tensor | None, ...]:
-    *inputs, checkpoints = ctx.saved_tensors
-    if gy is None and gh_last is None:
-        return (None,) * 12
-    grads = torch.ops.resolvent.selective_scan_backward(*inputs, checkpoints, gy, gh_last)
-    pairs = zip(grads, inputs[:9], strict=True)
-    return *(None if x is None else grad for grad, x in pairs), None, None, None
-
-
 register(
     f"selective_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last) -> "
     f"({', '.join(f'Tensor {name}' for name in _GRADIENTS)})",
@@ -118,5 +101,5 @@ selective = register(
     f"selective_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _selective,
     _fake,
-    Gradient(_differentiate, _save),
+    from_checkpoints("selective_scan_backward", 11),
 )
