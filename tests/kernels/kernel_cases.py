@@ -20,6 +20,10 @@ LENGTHS = [0, 1, 2, 3, 5, 15, 16, 17, 31, 64, 65, 67, 131, 193]
 WIDTHS = [0, 1, 2, 3, 4, 7, 8, 16, 17, 20, 37]
 
 
+ACCURACY = 1e-10
+"""Of float64 sums of a few hundred products, taken in another order."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """Arguments of an op: tensors that have gradients, and marks of rows."""
@@ -35,6 +39,10 @@ class Problem:
 
 def normal(*shape: int, is_complex: bool) -> torch.Tensor:
     return torch.randn(shape, dtype=torch.complex128 if is_complex else torch.float64)
+
+
+def real(*shape: int) -> torch.Tensor:
+    return normal(*shape, is_complex=False)
 
 
 def decays(*shape: int, is_complex: bool) -> torch.Tensor:

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from kernels.kernel_cases import BACKENDS, Problem, every_backend, run
-from resolvent.kernels import backend as choice
 from resolvent.kernels import (
     Selective,
     diagonal_scan,
@@ -21,6 +20,7 @@ from resolvent.kernels import (
     status,
     using,
 )
+from resolvent.kernels import backend as choice
 from resolvent.kernels.registry import BLOCK
 
 native_only = pytest.mark.skipif(BACKENDS == ["torch"], reason="no native kernels were built")

@@ -8,24 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.kernel_cases import (
+    ACCURACY,
     LENGTHS,
     Problem,
     every_backend,
     largest_difference,
     marks,
-    normal,
+    real,
     run,
     strided,
 )
 from resolvent.kernels import delta_rule, matrix_scan, using
 from resolvent.kernels.matrix import matrix_reference
-
-# float64 sums of a few hundred products, taken in another order
-ACCURACY = 1e-10
-
-
-def real(*shape: int) -> torch.Tensor:
-    return normal(*shape, is_complex=False)
 
 
 def op(a, k, v, q, beta, h0, resets=None, lengths=None, chunked=False):

@@ -7,21 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.kernel_cases import (
+    ACCURACY,
     LENGTHS,
     Problem,
     every_backend,
     largest_difference,
     marks,
-    normal,
+    real,
     run,
     strided,
 )
 from resolvent.kernels import Selective, selective_scan, short_convolution, using
 from resolvent.kernels.convolution import convolution_reference
 from resolvent.kernels.selective import selective_reference
-
-# float64 sums of a few hundred products, taken in another order
-ACCURACY = 1e-10
 
 
 def selective(op):
@@ -38,10 +36,6 @@ def convolution(op, silu):
         return op(x, weight, bias, tail, resets, lengths, silu=silu)
 
     return call
-
-
-def real(*shape: int) -> torch.Tensor:
-    return normal(*shape, is_complex=False)
 
 
 @st.composite

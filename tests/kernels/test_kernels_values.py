@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 
 from kernels.kernel_cases import (
+    ACCURACY,
     Problem,
     decays,
     every_backend,
@@ -18,9 +19,6 @@ from kernels.kernel_cases import (
 )
 from resolvent.kernels import diagonal_scan, diagonal_ssm, using
 from resolvent.kernels.diagonal import scan_reference, ssm_reference
-
-# float64 sums of a few hundred products, taken in another order
-ACCURACY = 1e-10
 
 
 @every_backend

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from resolvent.atomic import writing
 from resolvent.data.errors import DataError
 from resolvent.data.loader import Batch, BucketSampler
 
@@ -66,17 +67,14 @@ def write_tokens(
     Returns:
         The number of bytes of text.
     """
-    path, size = Path(path), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.tmp")
-    with open(partial, "wb") as file:
+    size = 0
+    with writing(path) as file:
         for text in texts:
             size += len(text.encode())
             if boundary is not None:
                 file.write(np.array([boundary], _dtype(vocab_size)).tobytes())
             for piece in _pieces(text):
                 file.write(np.asarray(encode(piece), _dtype(vocab_size)).tobytes())
-    partial.replace(path)
     return size
 
 

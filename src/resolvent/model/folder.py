@@ -13,11 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from resolvent.atomic import write_atomic
+from resolvent.interop.files import CONFIG, WEIGHTS
 from resolvent.model.config import ModelConfig, build_model
 from resolvent.model.sequence import SequenceModel
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 SECTION = "model"
 
 

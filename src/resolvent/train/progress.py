@@ -59,8 +59,7 @@ class Display:
     def step(self, step: int, loss: float, count: int) -> None:
         """One optimiser step was taken, over ``count`` rows or tokens."""
         self._count += count
-        rate = self._count / max(time.monotonic() - self._started, 1e-9)
-        text = f"loss {loss:.4g}  {rate:,.0f} {self._unit}/s"
+        text = f"loss {loss:.4g}  {self._rate()}"
         self._bar.update(self._task, completed=step, description=text)
 
     def row(self, row: dict, metric: str | None) -> None:
@@ -69,11 +68,14 @@ class Display:
         shown = {name: "nan" if row[name] is None else f"{row[name]:.4g}" for name in names}
         numbers = "  ".join(f"{name} {value}" for name, value in shown.items())
         left = row["seconds"] * (self._total - row["step"]) / row["step"]
-        rate = self._count / max(time.monotonic() - self._started, 1e-9)
-        tail = f"  {rate:,.0f} {self._unit}/s"
+        tail = f"  {self._rate()}"
         tail += "" if self._console.is_terminal else f"  left {left:.0f} s"
         self._console.print(
             f"step {row['step']}/{self._total}  epoch {row['epoch']}  {numbers}{tail}",
             highlight=False,
             soft_wrap=True,
         )
+
+    def _rate(self) -> str:
+        rate = self._count / max(time.monotonic() - self._started, 1e-9)
+        return f"{rate:,.0f} {self._unit}/s"

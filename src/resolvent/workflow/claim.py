@@ -1,8 +1,9 @@
-"""Whose a run folder is: one process at a time, and one run until it is finished."""
+"""Whose a run folder is: one process at a time, and one run from its claim to its scores."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from resolvent import train as training
+from resolvent.atomic import write_atomic
 from resolvent.data.errors import show
 from resolvent.model.folder import CONFIG, WEIGHTS
+from resolvent.train import FitResult
 from resolvent.train.checkpoint import CHECKPOINT, METRICS
 from resolvent.workflow.run import SCORES, read_config
 
@@ -71,3 +74,28 @@ def claim(folder: Path, sections: Mapping[str, Any], held: Sequence[str], overwr
                         f"{show(value)}; resume it with its own settings, {remedy}"
                     )
     training.update_config(folder, **sections)
+
+
+def conclude(
+    folder: Path, result: FitResult, parts: Mapping[str, Mapping[str, float]], **facts: int
+) -> None:
+    """Write scores.json, whose presence says that the run in `folder` is finished.
+
+    Args:
+        folder: The run folder.
+        result: Of the training loop.
+        parts: Scores of each part; what is not finite becomes null.
+        facts: What else is to be told.
+    """
+    scores = {
+        "status": result.status,
+        "steps": result.step,
+        "seconds": result.history[-1]["seconds"],
+        **facts,
+        **{part: _json_numbers(numbers) for part, numbers in parts.items()},
+    }
+    write_atomic(folder / SCORES, json.dumps(scores, indent=2) + "\n")
+
+
+def _json_numbers(scores: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from resolvent import train as training
-from resolvent.atomic import write_atomic
 from resolvent.choices import Choices
 from resolvent.data import DataError, SeriesSet, split
 from resolvent.model import build_model
 from resolvent.train import FitResult
-from resolvent.workflow.claim import alone, claim
+from resolvent.workflow.claim import alone, claim, conclude
 from resolvent.workflow.defaults import model_config, train_config, validation_share
 from resolvent.workflow.inputs import Inputs
-from resolvent.workflow.run import BATCH, SCORES, Evaluation, Run, batches
+from resolvent.workflow.run import BATCH, Evaluation, Run, batches
 from resolvent.workflow.target import make_target
 
 
@@ -113,15 +110,10 @@ def fit(
 
 
 def finish(fitted: Fitted) -> None:
-    """Write scores.json, whose presence says that the run is finished."""
+    """Say in its folder that the run is finished, and with what scores."""
     assert fitted.run.folder is not None
-    scores = {
-        "status": fitted.result.status,
-        "steps": fitted.result.step,
-        "seconds": fitted.result.history[-1]["seconds"],
-        **{part: _json_numbers(e.scores) for part, e in fitted.parts.items()},
-    }
-    write_atomic(fitted.run.folder / SCORES, json.dumps(scores, indent=2) + "\n")
+    parts = {name: part.scores for name, part in fitted.parts.items()}
+    conclude(fitted.run.folder, fitted.result, parts)
 
 
 def _hold_out(
@@ -178,7 +170,3 @@ def _digest(series: SeriesSet) -> str:
     for extra in (series.y, series.groups):
         digest.update(repr(None if extra is None else extra.tolist()).encode())
     return digest.hexdigest()
-
-
-def _json_numbers(scores: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}

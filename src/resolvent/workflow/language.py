@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from resolvent import train as training
-from resolvent.atomic import write_atomic
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
 from resolvent.data.text import (
     Windows,
@@ -24,8 +21,7 @@ from resolvent.model import LanguageConfig, LanguageModel
 from resolvent.model.tokenizer import FILE as TOKENIZER
 from resolvent.model.tokenizer import Bytes, FromFile
 from resolvent.train import FitResult, Learner, NextToken, Source, TrainConfig
-from resolvent.workflow.claim import alone, claim
-from resolvent.workflow.run import SCORES
+from resolvent.workflow.claim import alone, claim, conclude
 
 TOKENS = "tokens.bin"
 BOUNDARY = 256
@@ -80,12 +76,13 @@ def fit_language(
     tokenizer = Bytes() if choices.tokenizer is None else FromFile(choices.tokenizer)
     vocab_size = tokenizer.vocab_size
     boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
+    texts = documents(source, choices.separator)
+    texts = chain([next(texts)], texts)  # no text, no folder
     with alone(folder):
         sections = {"choices": asdict(choices), "data": {"source": str(source)}}
         claim(folder, sections, ("choices", "data"), overwrite)
         if choices.tokenizer is not None:
             shutil.copyfile(choices.tokenizer, folder / TOKENIZER)
-        texts = documents(source, choices.separator)
         size = write_tokens(texts, tokenizer.encode, folder / TOKENS, vocab_size, boundary)
         tokens = open_tokens(folder / TOKENS, vocab_size)
         cut = int(len(tokens) * (1 - choices.held_out))
@@ -105,7 +102,9 @@ def fit_language(
             resume=True,
             quiet=quiet,
         )
-    _finish(folder, result, tokens)
+    names = ("loss", *NextToken.names)
+    scores = {name: result.best[f"valid_{name}"] for name in names}
+    conclude(folder, result, {"validation": scores}, tokens=len(tokens))
     model.tokenizer = tokenizer
     return model.cpu().eval(), result
 
@@ -121,16 +120,3 @@ def _train_config(choices: LanguageChoices, steps_per_epoch: int) -> TrainConfig
         validate_every=max(1, total // LOOKS),
         seed=choices.seed,
     )
-
-
-def _finish(folder: Path, result: FitResult, tokens: np.ndarray) -> None:
-    """Write scores.json, whose presence says that the run is finished."""
-    names = ("loss", *NextToken.names)
-    scores = {
-        "status": result.status,
-        "steps": result.step,
-        "seconds": result.history[-1]["seconds"],
-        "tokens": len(tokens),
-        "validation": {name: result.best[f"valid_{name}"] for name in names},
-    }
-    write_atomic(folder / SCORES, json.dumps(scores, indent=2) + "\n")
