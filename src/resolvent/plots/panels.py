@@ -57,11 +57,13 @@ def over_time(axes: Axes, values: Tensor) -> None:
         (negative, VERMILLION, "Re λ < 0"),
     ):
         if chosen.any():
-            points = (steps[chosen], moduli[chosen])
-            axes.plot(*points, ".", color=colour, markersize=2, alpha=0.6, label=label)
+            _points(axes, steps[chosen], moduli[chosen], size=4, color=colour, label=label)
     axes.set(xlabel="step", ylabel="modulus", ylim=(0, None))
     axes.set_title("Eigenvalues over time")
-    axes.legend()
+    if negative.any():  # beside the title: points are everywhere else
+        legend = axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, markerscale=2)
+        for mark in filter(None, legend.legend_handles):
+            mark.set_alpha(1)
 
 
 def attention(axes: Axes, matrix: Tensor) -> None:
@@ -188,14 +190,22 @@ def _plain_ticks(axis: Axis) -> None:
 
 
 def _scatter(axes: Axes, values: Tensor) -> None:
-    """Eigenvalues; a crowd shows its density, and goes into a vector file as one bitmap."""
-    crowd = len(values) > 300
+    """Eigenvalues in the complex plane."""
+    _points(axes, _array(values.real), _array(values.imag), size=12, color=BLUE)
+
+
+def _points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, size: float, color: str, label: str | None = None
+) -> None:
+    """Points; a crowd shows its density, and goes into a vector file as one bitmap."""
+    crowd = len(x) > 300
     axes.scatter(
-        _array(values.real),
-        _array(values.imag),
-        s=12,
-        color=BLUE,
-        alpha=float(np.clip(6 / len(values) ** 0.5, 0.1, 0.9)) if crowd else 0.9,
+        x,
+        y,
+        s=size,
+        color=color,
+        label=label,
+        alpha=float(np.clip(6 / len(x) ** 0.5, 0.1, 0.9)) if crowd else 0.9,
         linewidths=0,
         rasterized=crowd,
     )
