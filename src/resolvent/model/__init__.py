@@ -1,7 +1,8 @@
 """Whole models: input projection, blocks, pooling over time, and a head."""
 
 from resolvent.model.backbone import Backbone
-from resolvent.model.config import ModelConfig, build_model, find_layer
+from resolvent.model.build import build_model, find_layer
+from resolvent.model.config import ModelConfig
 from resolvent.model.context import Context, PrefixCache, load_context, read
 from resolvent.model.folder import describe, load_model, save_model
 from resolvent.model.generation import Generation

@@ -14,7 +14,8 @@ from safetensors.torch import load, save
 
 from resolvent.atomic import write_atomic
 from resolvent.interop.files import CONFIG, WEIGHTS
-from resolvent.model.config import ModelConfig, build_model
+from resolvent.model.build import build_model
+from resolvent.model.config import ModelConfig
 from resolvent.model.sequence import SequenceModel
 
 SECTION = "model"

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from resolvent.block import MIXES, Block, make_norm, real_mask
 from resolvent.layers.selective import RMSNorm
-from resolvent.model.config import Described, as_tuples, make_layer
+from resolvent.model.build import make_layer
+from resolvent.model.config import Described, as_tuples
 from resolvent.model.tokenizer import Bytes, Tokenizer
 from resolvent.topology.padding import zero_padding
 

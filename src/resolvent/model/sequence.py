@@ -6,18 +6,16 @@ one model classifies whole sequences in parallel, in chunks of any size, or samp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from resolvent.block import real_mask, require_causal
 from resolvent.model.backbone import Backbone
+from resolvent.model.config import ModelConfig
 from resolvent.model.pool import make_pool
 from resolvent.topology.padding import zero_padding
-
-if TYPE_CHECKING:
-    from resolvent.model.config import ModelConfig
 
 
 class ModelState(NamedTuple):
