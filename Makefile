@@ -25,8 +25,8 @@ demo: $(VENV)/.package  ## smart-watch recordings: train, compare, stream, repor
 	$(RUN)/pip install --quiet --no-deps seglearn==1.2.5
 	$(RUN)/python examples/demo.py
 
-test: $(VENV)/.package  ## the whole test suite
-	$(RUN)/python -m pytest -n 2
+test: $(VENV)/.package  ## the whole test suite, a worker a core and a thread a worker
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.package  ## format, lint, types, import layers
 	$(RUN)/ruff format --check .

@@ -46,7 +46,7 @@ def wait_for_rows(path, count: int, process: subprocess.Popen) -> None:
 @pytest.mark.slow
 def test_stopped_and_killed_runs_resume_to_the_same_weights(tmp_path):
     (tmp_path / "train.csv").write_text(table(24))
-    source = [str(tmp_path / "train.csv"), "--id", "case", "--time", "step", "--epochs", "150"]
+    source = [str(tmp_path / "train.csv"), "--id", "case", "--time", "step", "--epochs", "40"]
     source += ["--patience", "1000"]
     assert main(["fit", *source, *SMALL, "--out", str(tmp_path / "whole")]) == 0
     command = [*COMMAND, "fit", *source, *SMALL, "--out", str(tmp_path / "torn")]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from resolvent.data import DataError, read
+from resolvent.data.formats import arrays
 
 CUBE = np.arange(24.0).reshape(2, 4, 3)
 
@@ -94,3 +95,12 @@ def test_a_shape_beyond_the_file_is_refused_before_memory_is_asked_for(tmp_path)
         archive.writestr("X.npy", huge)
     with pytest.raises(DataError, match="found 48 bytes for shape"):
         read(tmp_path / "x.npz")
+
+
+def test_a_small_file_cannot_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "SAFE_BYTES", 10_000)
+    np.savez_compressed(tmp_path / "x.npz", X=np.zeros((2, 500, 2)))
+    with pytest.raises(DataError, match="bytes that inflate to 16128; expected at most 100 times"):
+        read(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", X=np.zeros((2, 500, 2)))
+    assert read(tmp_path / "x.npz").lengths.tolist() == [500, 500]

@@ -10,10 +10,18 @@ from hypothesis import strategies as st
 
 from layers.cases import BOTH_WAYS, PLAIN, SELECTIVE
 from resolvent.contract import PROMISES, NotApplicable, Subject
+from resolvent.execute import blocks
 from resolvent.kernels.backend import available, using
 
-# what takes seconds is tried in one of the two-directional layers only
-QUICK_ONLY = set(BOTH_WAYS) - {"both ways S4D"}
+# what takes seconds is tried in one layer of each class, and in one of the two-directional ones
+QUICK_ONLY = set(BOTH_WAYS) - {"both ways S4D"} | {
+    "S4D-PTD, 5 states",
+    "S4, 5 states, zoh",
+    "S5-PTD, two blocks",
+    "LinearAttention",
+    "RetNet",
+    "Attention",
+}
 
 SUBJECTS = {name: Subject(make) for name, make in {**PLAIN, **BOTH_WAYS}.items()}
 """One subject a layer for all promises, so that its weights are made once."""
@@ -62,13 +70,21 @@ def excused(name: str) -> set[str]:
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_promise(name, promise):
     if name in QUICK_ONLY and promise.name in SLOW:
-        pytest.skip("tried in one of the two-directional layers")
+        pytest.skip("tried in another layer of the same class")
     try:
         error = promise.worst(SUBJECTS[name])
     except NotApplicable as reason:
         assert promise.name in excused(name), reason
         return
     assert error <= promise.tolerance.bound, promise.meaning
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_everything_at_once_over_several_blocks(name, monkeypatch):
+    # varying systems are discretised 512 steps at a time: here after every 50th
+    monkeypatch.setattr(blocks, "STEPS", 50)
+    promise = PROMISES["everything at once"]
+    assert promise.check(SUBJECTS[name], 2, 130) <= promise.tolerance.bound
 
 
 RANDOM_SHAPES = (

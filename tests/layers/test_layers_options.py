@@ -148,3 +148,14 @@ def test_irregular_time_is_the_oracle(name):
     assert (
         relative(y, expected.reshape(b, length, D_MODEL)) <= tolerance(torch.float64, "value").bound
     )
+
+
+@pytest.mark.parametrize("name", ["S4", "LSSL", "S5"])
+def test_twice_the_step_size_is_exact_for_held_inputs_by_zero_order_hold(name):
+    layer = layers.ALL[name](D_MODEL, rule="zoh").double()
+    u = torch.randn(2, 50, D_MODEL).double().repeat_interleave(2, 1)
+    half = u[:, 1::2]
+    with torch.no_grad():
+        y = layer(u)[0][:, 1::2]
+        found = layer(half, dt=torch.full(half.shape[:2], 2.0))[0]
+    assert relative(found, y.numpy()) <= tolerance(torch.float64, "value").bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -68,8 +69,7 @@ def forward_exports(subject: Subject, b: int, length: int) -> float:
 def step_exports(subject: Subject, b: int, length: int) -> float:
     """torch.export captures step for any batch size."""
     need_step(subject)
-    layer, u = subject.copy(torch.float32), subject.inputs(b, length).float()
-    return _exported(_Step(layer), u[:, 0], _single(subject.state(b)))[0]
+    return _exported_step(subject, b)[0]
 
 
 @promise(tolerance(torch.float32, "value"), ((3, 1),))
@@ -77,12 +77,14 @@ def stream_is_real_arithmetic(subject: Subject, b: int, length: int) -> float:
     """A step can be exported without any complex number (what is invariant as a Recurrence)."""
     need_step(subject)
     layer, u = subject.copy(torch.float32), subject.inputs(b, length).float()[:, 0]
+    state = _single(subject.state(b))
     try:
         stream: Layer = frozen(layer)
     except TypeError:
         stream = layer
-    state = _single(subject.state(b))
-    error, graph = _exported(_Step(stream), u, state)
+        error, graph = _exported_step(subject, b)
+    else:
+        error, graph = _exported(_Step(stream), u, state)
     values = (node.meta.get("val") for node in graph.nodes)
     count = sum(1 for x in values if isinstance(x, Tensor) and x.is_complex())
     if count:
@@ -121,6 +123,13 @@ class _Step(nn.Module):
 
     def forward(self, u: Tensor, *state: Tensor) -> Any:
         return _flat(self.layer.step(u, _unflat(self.layer, u, state)))
+
+
+@lru_cache(maxsize=2)
+def _exported_step(subject: Subject, b: int) -> tuple[float, torch.fx.Graph]:
+    """Two promises look at one export of a layer's own step."""
+    layer, u = subject.copy(torch.float32), subject.inputs(b, 1).float()
+    return _exported(_Step(layer), u[:, 0], _single(subject.state(b)))
 
 
 def _exported(module: nn.Module, u: Tensor, state: Any) -> tuple[float, torch.fx.Graph]:

@@ -110,7 +110,7 @@ def padded_is_separate(subject: Subject, b: int, length: int) -> float:
     return max(worst, difference(_gradients((y * weight).sum(), [poisoned, *leaves]), expected))
 
 
-@promise(VALUE, ((3, 7), (1, 1), (2, 130), (2, 600)))
+@promise(VALUE)
 def everything_at_once(subject: Subject, b: int, length: int) -> float:
     """A carried state, uneven dt, resets and lengths together give what the loop of step gives."""
     need_step(subject)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,8 @@ import torch
 
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 """The instruction sets that kernels are built for, best first."""
+
+NATIVE_SOURCES = Path(__file__).with_name("native")
 
 OPS = (
     "delta_rule",
@@ -64,16 +67,33 @@ def _build_record() -> dict[str, str]:
 
 @cache
 def available() -> dict[str, ModuleType]:
-    """The native modules that this machine can run, best first; empty if none was built."""
+    """The native modules that this machine can run, best first; empty if none was built.
+
+    Raises:
+        ImportError: They were built from other sources than those of this package.
+    """
     try:
         baseline = importlib.import_module("resolvent.kernels._native_baseline")
     except ImportError:
         return {}
+    if getattr(baseline, "sources", "") != _digest_of_sources():
+        raise ImportError(
+            "the native kernels were built from other sources than those beside them, so their "
+            "arguments may differ: build them again with pip install (--editable) of resolvent; "
+            "RESOLVENT_KERNELS=torch runs without them"
+        )
     found = {}
     for name in INSTRUCTION_SETS:
         if name == "baseline" or getattr(baseline, name):
             found[name] = importlib.import_module(f"resolvent.kernels._native_{name}")
     return found
+
+
+def _digest_of_sources() -> str:
+    """The digest of the C++ sources that the build gave to the native modules."""
+    files = NATIVE_SOURCES.glob("*.[ch]pp")
+    digests = sorted(sha256(x.read_bytes()).hexdigest() for x in files)
+    return sha256("".join(digests).encode()).hexdigest()
 
 
 def choose(wanted: str) -> Backend:
@@ -85,9 +105,9 @@ def choose(wanted: str) -> Backend:
     Raises:
         ValueError: There is no such backend on this machine.
     """
-    modules = available()
     if wanted == "torch":
         return Backend("torch", None, "forced by RESOLVENT_KERNELS=torch", True)
+    modules = available()
     if wanted == "auto" and not modules:
         return Backend(
             "torch", None, _build_record()["reason"] or "its native module does not load"

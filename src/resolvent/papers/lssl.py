@@ -11,41 +11,44 @@ from resolvent.papers.base import Claim, Paper, Row, spread
 from resolvent.papers.small import held_digits, plain_model, score, train
 from resolvent.train import seed_all
 
+LIMIT = 0.05
+"""Accuracy that may be lost at half the rate: what published S4 loses (96.3 to 91.3, SC35)."""
+
 
 def sampling_rate(seeds: Sequence[int]) -> list[Row]:
-    """Accuracy at the training rate, at half of it with Δ doubled, and with Δ left as it is."""
+    """Accuracy at the training rate, at half of it with Δ doubled, and with Δ left as it is.
+
+    The digits are held for two steps, so half the rate loses nothing of the signal, and zero-order
+    hold with 2 Δ is then exact: the state of a layer that reads the signal is that of every second
+    step. The bilinear rule is not: it maps a frequency w to (2/Δ) arctan(w Δ/2), which moves when Δ
+    does. Hence LSSL and S4 are tried with both rules.
+    """
     systems: dict[str, tuple[str, Callable[[int], Layer]]] = {
         "LSSL": ("-", lambda d: LSSL(d, 32)),
+        "LSSL with zero-order hold": ("-", lambda d: LSSL(d, 32, rule="zoh")),
         "S4": ("96.3 → 91.3 (SC35)", lambda d: S4(d, 32)),
+        "S4 with zero-order hold": ("-", lambda d: S4(d, 32, rule="zoh")),
         "S5": ("96.5 → 94.5 (SC35)", lambda d: S5(d, 32)),
     }
     split, rows = held_digits(hold=2), []
+    half = split.x_test[:, 1::2]
+    double = torch.full(half.shape[:2], 2.0)
     for name, (published, make_layer) in systems.items():
-        scores: dict[str, list[float]] = {"full": [], "scaled": [], "unscaled": []}
+        full, scaled, unscaled = [], [], []
         for seed in seeds:
             seed_all(seed)
             model = plain_model(make_layer)
             train(model, split, seed)
-            half = split.x_test[:, 1::2]
-            double = torch.full(half.shape[:2], 2.0)
-            scores["full"].append(score(model, split.x_test, split.y_test))
-            scores["scaled"].append(score(model, half, split.y_test, dt=double))
-            scores["unscaled"].append(score(model, half, split.y_test))
-        mean = {k: sum(v) / len(v) for k, v in scores.items()}
-        holds = mean["full"] - mean["scaled"] < 0.05 and mean["scaled"] > mean["unscaled"]
+            full.append(score(model, split.x_test, split.y_test))
+            scaled.append(score(model, half, split.y_test, dt=double))
+            unscaled.append(score(model, half, split.y_test))
+        before, _, after = published.partition(" → ")
+        lost = (sum(full) - sum(scaled)) / len(full)
+        holds = lost < LIMIT and sum(scaled) > sum(unscaled)
         rows += [
-            Row(
-                f"{name}: trained and tested at full rate",
-                published.split(" →")[0],
-                spread(scores["full"]),
-            ),
-            Row(
-                f"{name}: half rate, Δ doubled",
-                published.split("→ ")[-1],
-                spread(scores["scaled"]),
-                holds,
-            ),
-            Row(f"{name}: half rate, Δ as trained", "-", spread(scores["unscaled"])),
+            Row(f"{name}: trained and tested at full rate", before, spread(full)),
+            Row(f"{name}: half rate, Δ doubled", after or "-", spread(scaled), holds),
+            Row(f"{name}: half rate, Δ as trained", "-", spread(unscaled)),
         ]
     return rows
 
@@ -65,7 +68,7 @@ PAPER = Paper(
             "sampling-rate",
             "trained at one sampling rate, a model works at half of it once Δ is doubled",
             sampling_rate,
-            150,
+            250,
         ),
     ),
 )

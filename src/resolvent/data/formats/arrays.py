@@ -18,6 +18,9 @@ from resolvent.data.errors import DataError, decoding, show
 from resolvent.data.series import SeriesSet
 
 KEYS = ("X", "y", "lengths", "groups", "channel_names", "sampling_rate")
+SAFE_BYTES = 2**28
+PLAUSIBLE_RATIO = 100
+"""A compressed member may inflate to so many bytes, or so many times its own."""
 REMEDY = "write it with numpy.savez(path, X=..., y=...) from plain numeric or string arrays"
 
 
@@ -29,15 +32,17 @@ def parse_npy(data: bytes) -> SeriesSet:
 def parse_npz(data: bytes) -> SeriesSet:
     """Parse a `.npz` file with the keys named above. Raises DataError."""
     with decoding("an .npz archive", REMEDY), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {
-            info.filename.removesuffix(".npy"): archive.open(info).read(info.file_size)
-            for info in archive.infolist()
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        unknown = sorted(set(members) - set(KEYS))
+        if "X" not in members or unknown:
+            what = f"key {show(unknown[0])}" if "X" in members else f"keys {show(sorted(members))}"
+            raise DataError(f"found {what}; expected X and, if any, {', '.join(KEYS[1:])}")
+        for key, info in members.items():
+            _check_inflation(key, info)
+        found = {
+            key: _array(archive.open(info).read(info.file_size), key)
+            for key, info in members.items()
         }
-    unknown = sorted(set(members) - set(KEYS))
-    if "X" not in members or unknown:
-        what = f"key {show(unknown[0])}" if "X" in members else f"keys {show(sorted(members))}"
-        raise DataError(f"found {what}; expected X and, if any, {', '.join(KEYS[1:])}")
-    found = {key: _array(member, key) for key, member in members.items()}
     rate = found.get("sampling_rate")
     if rate is not None and (rate.size != 1 or rate.dtype.kind not in "iuf"):
         raise DataError(f"sampling_rate: found shape {rate.shape}; expected one number")
@@ -49,6 +54,16 @@ def parse_npz(data: bytes) -> SeriesSet:
         channel_names=tuple(str(name) for name in names.ravel()[:100_000]),
         sampling_rate=None if rate is None else float(rate.ravel()[0]),
     )
+
+
+def _check_inflation(key: str, member: zipfile.ZipInfo) -> None:
+    """Refuse a member that would fill the memory from a file that is small."""
+    if member.file_size > max(SAFE_BYTES, PLAUSIBLE_RATIO * member.compress_size):
+        raise DataError(
+            f"{key}: found {member.compress_size} bytes that inflate to {member.file_size}; "
+            f"expected at most {PLAUSIBLE_RATIO} times as many; if it is meant, write it with "
+            "numpy.savez, which does not compress"
+        )
 
 
 def _array(data: bytes, key: str) -> np.ndarray:

@@ -4,6 +4,7 @@
 
 NB_MODULE(RESOLVENT_MODULE, module) {
   resolvent::Binding::add_all(module);
+  module.attr("sources") = RESOLVENT_SOURCES;  // their digest: see backend.py
   module.attr("block") = resolvent::kBlock;
 #ifdef _OPENMP
   module.attr("openmp") = true;
