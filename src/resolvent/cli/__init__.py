@@ -24,6 +24,7 @@ COMMANDS = {
     "papers": "the papers that are implemented, and how to cite them",
     "claims": "run the papers' claims: measured beside published",
     "verify": "hold your own layer to the contract",
+    "bench": "time the ops on this machine, beside others and beside its limits",
     "doctor": "versions, threads, and what each op runs on",
 }
 
