@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from resolvent.execute.convolve import fft_convolve
+
 
 def scan(a: Tensor, x: Tensor) -> Tensor:
     """h_t = a_t h_{t-1} + x_t."""
@@ -37,9 +39,7 @@ def ssm_kernel(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:
 
 def fft_convolution(K: Tensor, u: Tensor) -> Tensor:
     """Causal convolution of u (b, l, m) with K (l, m) by FFT."""
-    size = 2 * u.shape[1]
-    product = torch.fft.rfft(u, size, dim=1) * torch.fft.rfft(K, size, dim=0)
-    return torch.fft.irfft(product, size, dim=1)[:, : u.shape[1]]
+    return fft_convolve(u[..., None], K.mT[:, None, None])[..., 0]
 
 
 def selective(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
