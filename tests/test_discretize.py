@@ -178,3 +178,25 @@ def test_rules_by_name():
     assert discretize.by_name(discretize.mixed) is discretize.mixed
     with pytest.raises(ValueError, match="rule: 'tustin' is unknown; choose one of zoh, bilinear"):
         discretize.by_name("tustin")
+
+
+@pytest.mark.parametrize(("tau", "order"), [(1.0, 1), (0.5, 2)])
+def test_the_exponential_trapezoid_is_of_second_order_at_one_half(case, tau, order):
+    """Errors of h' = A h + B sin t at t = 2 fall by 2^order when steps are halved."""
+    A, B = case
+    dense, b = A.dense(), to_real(B, -2) if B.is_complex() else B
+    # of h = Re(X e^{it}) with (i - A) X = -i B, started on it: no transient
+    X = torch.linalg.solve(1j * torch.eye(dense.shape[-1]) - dense, -1j * b.to(torch.complex128))
+    errors = []
+    for steps in (32, 64):
+        dt = torch.full((HEADS, 1), 2 / steps, dtype=torch.float64)
+        rule = discretize.exponential_trapezoid(torch.full_like(dt, tau))
+        Abar, Bbar = rule(A, torch.cat([B, B], -1), dt)
+        Abar, Bbar = Abar.dense(), to_real(Bbar, -2) if Bbar.is_complex() else Bbar
+        before, now = Bbar.chunk(2, -1)
+        h = X.real
+        for t in range(steps):
+            at = torch.sin(torch.tensor([t, t + 1]).double() * 2 / steps)
+            h = Abar @ h + before * at[0] + now * at[1]
+        errors.append(float((h - (X * np.exp(2j)).real).norm()))
+    assert 0.8 * 2**order < errors[0] / errors[1] < 1.25 * 2**order

@@ -71,6 +71,26 @@ def signed(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
     return E.affine(torch.full_like(dt, 2.0), -1.0), B
 
 
+def exponential_trapezoid(tau: Tensor) -> Rule:
+    """The input at both ends of a step: (1 - tau) dt e^(dt A) B_- u_- + tau dt B u, e^(dt A) for A.
+
+    A generalised trapezoid of the integral of e^((t - s) A) B u(s) over the step (Mamba-3, 2026,
+    section 3.1); tau = 1 is `mixed`, tau = 1/2 is of second order. Its B are two side by side, the
+    earlier one first, (..., n, 2 r), as are its inputs.
+
+    Args:
+        tau: weight of the step's end, within [0, 1], of the shape of dt.
+    """
+
+    def rule(A: Structure, B: Tensor, dt: Tensor) -> tuple[Structure, Tensor]:
+        E, B = _pair(exponential(A.affine(dt, 0.0)), dt[..., None] * B)
+        before, now = B.chunk(2, -1)
+        w = tau[..., None]
+        return E, torch.cat([E.apply((1 - w) * before), w * now], -1)
+
+    return rule
+
+
 def _pair(E: Structure, B: Tensor, weight: Structure | None = None) -> tuple[Structure, Tensor]:
     """Pair e^(dt A) with (weighted) B; the exponential of DPLR is dense, in real coordinates."""
     if B.is_complex() and not E.dtype.is_complex:

@@ -39,6 +39,7 @@ from resolvent.layers import (
     LongConv,
     Mamba,
     Mamba2,
+    Mamba3,
     ParaGRU,
     ParaLSTM,
 )
@@ -57,6 +58,7 @@ PLAIN: dict[str, Make] = {
     "LSSL": partial(LSSL, d_state=5),
     "Mamba": partial(Mamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
+    "Mamba3": partial(Mamba3, d_state=4, head_dim=2),
     "H3": partial(H3, d_state=4, d_shift=3),
     "LongConv": partial(LongConv, length=9),
     "Hyena": partial(Hyena, length=9),
@@ -155,6 +157,12 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         {"head_dim": 1, "n_groups": 4, "bias": "projections"},
         {"head_dim": 4, "d_conv": 2},
         {"head_dim": 4, "dt_limit": (0.01, 0.05)},
+    ),
+    Mamba3: (
+        {"d_state": 1},
+        {"d_state": 6, "head_dim": 1, "n_groups": 4, "rotation": 1.0},
+        {"d_state": 4, "head_dim": 2, "rank": 3, "expand": 1},
+        {"d_state": 3, "rotation": 0.0},
     ),
     **{
         layer: ({"heads": 2}, {"execution": "loop"}, {"execution": "newton"})

@@ -25,7 +25,7 @@ from resolvent.execute.run import run
 from resolvent.execute.semiring import LOWEST, running
 from resolvent.execute.step import loop, step
 from resolvent.execute.unroll import last_state, unroll
-from resolvent.kernels import short_convolution
+from resolvent.kernels import diagonal_scan, short_convolution
 
 __all__ = [
     "EXECUTIONS",
@@ -34,6 +34,7 @@ __all__ = [
     "Solution",
     "check_name",
     "choose",
+    "diagonal_scan",
     "filter_features",
     "last_state",
     "loop",

@@ -17,6 +17,7 @@ from resolvent.layers.lssl import LSSL
 from resolvent.layers.lstm import LSTM
 from resolvent.layers.mamba import Mamba
 from resolvent.layers.mamba2 import Mamba2
+from resolvent.layers.mamba3 import Mamba3
 from resolvent.layers.mixer import Mixer, Rule, Timing
 from resolvent.layers.mlp import MLP
 from resolvent.layers.mlstm import MLSTM
@@ -33,7 +34,7 @@ ALL: dict[str, type[Mixer]] = {
     layer.__name__: layer
     for layer in (
         *(S4D, DSS, S4, S5, LRU, LSSL),
-        *(Mamba, Mamba2, H3, LongConv, Hyena),
+        *(Mamba, Mamba2, Mamba3, H3, LongConv, Hyena),
         *(LinearAttention, Attention, MLP),
         *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
@@ -76,6 +77,7 @@ __all__ = [
     "LongConv",
     "Mamba",
     "Mamba2",
+    "Mamba3",
     "Mixer",
     "NonlinearLayer",
     "ParaGRU",

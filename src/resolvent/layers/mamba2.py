@@ -19,9 +19,8 @@ from torch.nn.functional import silu
 from resolvent.discretize import mixed
 from resolvent.layers.base import Prepared, Timing, full_precision
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.modal import check_d_state
-from resolvent.layers.selective import RMSNorm, SelectiveLayer, has_bias, step_size
+from resolvent.layers.selective import RMSNorm, SelectiveLayer, count_heads, has_bias, step_size
 from resolvent.structure import Scalar
 from resolvent.system import Continuous
 
@@ -57,10 +56,7 @@ class Mamba2(SelectiveLayer):
         super().__init__(d_model)
         check_d_state(d_state)
         inner = int(expand * d_model)
-        if head_dim is None:
-            head_dim = max(p for p in range(1, 65) if inner % p == 0)
-        heads = positive_quotient("head_dim", inner, head_dim, "the inner features")
-        positive_quotient("n_groups", heads, n_groups, "the heads")
+        heads = count_heads(inner, head_dim, n_groups)
         self.heads, self.groups, self.n, self.dt_limit = heads, n_groups, d_state, dt_limit
         filtered = inner + 2 * n_groups * d_state
         projections = has_bias(bias, "projections")

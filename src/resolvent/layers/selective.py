@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from resolvent.initialize import timescale
 from resolvent.layers.base import Layer, Timing
 from resolvent.layers.convolution import ShortConvolution
+from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.modal import seeded_generator
 from resolvent.layers.state import State
 from resolvent.system import Discrete
@@ -26,14 +27,16 @@ BIASES = ("none", "conv", "projections", "all")
 class SelectiveLayer(Layer):
     """A layer whose system depends on its input; the memory is what convolutions keep."""
 
-    def declare_dynamics(self, A: Tensor, n: int, skip: bool = True) -> None:
+    def declare_dynamics(self, A: Tensor | None, n: int, skip: bool = True) -> None:
         """Parameters of n step sizes (and skips), and of eigenvalues that start at -A; no decay.
 
-        The biases' softplus is log-uniform between 0.001 and 0.1, as published.
+        The biases' softplus is log-uniform between 0.001 and 0.1, as published. Without A the
+        eigenvalues depend on the input.
         """
         dt = timescale.log_uniform(n, rng=seeded_generator()).clip(min=DT_FLOOR)
         self.declare("dt_bias", torch.from_numpy(timescale.inverse_softplus(dt)), None, 0.0)
-        self.declare("A_log", A.log(), None, 0.0)
+        if A is not None:
+            self.declare("A_log", A.log(), None, 0.0)
         if skip:
             self.declare("D", torch.ones(n), None, 0.0)
 
@@ -89,6 +92,19 @@ class RMSNorm(nn.Module):
         """Normalise x (..., d)."""
         parts = x.unflatten(-1, (self.groups, -1))
         return F.rms_norm(parts, parts.shape[-1:], eps=self.eps).flatten(-2) * self.weight
+
+
+def count_heads(inner: int, head_dim: int | None, n_groups: int) -> int:
+    """How many heads of head_dim channels, the largest divisor up to 64 by default, there are.
+
+    Raises:
+        ValueError: head_dim does not divide the inner features, or n_groups the heads.
+    """
+    if head_dim is None:
+        head_dim = max(p for p in range(1, 65) if inner % p == 0)
+    heads = positive_quotient("head_dim", inner, head_dim, "the inner features")
+    positive_quotient("n_groups", heads, n_groups, "the heads")
+    return heads
 
 
 def step_size(raw: Tensor, timing: Timing, limit: tuple[float, float] = (0.0, math.inf)) -> Tensor:
