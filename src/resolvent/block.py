@@ -23,8 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from resolvent.layers.bidirectional import Bidirectional
-from resolvent.layers.mixer import Mixer
+from resolvent.layers.mixer import WholeMixer
 from resolvent.topology.padding import real_steps, zero_padding
 
 
@@ -65,7 +64,7 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        layer: Mixer | Bidirectional,
+        layer: WholeMixer,
         mix: str = "half_glu1",
         norm: str = "layer",
         prenorm: bool = True,
@@ -259,6 +258,6 @@ def require_causal(module: Any) -> None:
     """
     if not module.causal:
         raise TypeError(
-            "a bidirectional layer reads the future, so there is no state to carry and no step; "
-            "run whole sequences with forward, or build the model with bidirectional=False"
+            "a layer reads the future, so there is no state to carry and no step; run whole "
+            "sequences with forward, or build the model of causal layers, with bidirectional=False"
         )

@@ -40,6 +40,7 @@ from resolvent.layers import (
     Mamba,
     Mamba2,
     Mamba3,
+    NonCausalSSD,
     ParaGRU,
     ParaLSTM,
 )
@@ -59,6 +60,7 @@ PLAIN: dict[str, Make] = {
     "Mamba": partial(Mamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
     "Mamba3": partial(Mamba3, d_state=4, head_dim=2),
+    "NonCausalSSD": partial(NonCausalSSD, d_state=3, head_dim=2),
     "H3": partial(H3, d_state=4, d_shift=3),
     "LongConv": partial(LongConv, length=9),
     "Hyena": partial(Hyena, length=9),
@@ -157,6 +159,10 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         {"head_dim": 1, "n_groups": 4, "bias": "projections"},
         {"head_dim": 4, "d_conv": 2},
         {"head_dim": 4, "dt_limit": (0.01, 0.05)},
+    ),
+    NonCausalSSD: (
+        {"d_state": 1, "expand": 1},
+        {"head_dim": 2, "n_groups": 2, "d_conv": 1},
     ),
     Mamba3: (
         {"d_state": 1},

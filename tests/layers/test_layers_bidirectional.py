@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from layers.cases import PLAIN
 from resolvent.contract import tolerance
-from resolvent.layers import S4D, S5, Bidirectional
+from resolvent.layers import S4D, S5, Bidirectional, NonCausalSSD
 
 BOUND = tolerance(torch.float64, "value").bound
 
@@ -62,9 +62,14 @@ def test_widths_must_agree():
         Bidirectional(S4D(3), S5(4))
 
 
+def test_the_layers_must_be_causal():
+    with pytest.raises(ValueError, match="backward_layer: expected a causal layer; NonCausalSSD"):
+        Bidirectional(S4D(4), NonCausalSSD(4))
+
+
 def test_there_is_no_state():
     layer = Bidirectional(S4D(3, 4), S4D(3, 4))
     u = torch.randn(1, 5, 3)
-    with pytest.raises(ValueError, match="state: a bidirectional layer reads the future"):
+    with pytest.raises(ValueError, match="state: Bidirectional reads the future"):
         layer(u, S4D(3, 4).initial_state(1))
     assert not hasattr(layer, "step")

@@ -53,7 +53,7 @@ NOT_APPLICABLE_WITHOUT_A_STATE = {
 
 def excused(name: str) -> set[str]:
     """Names of the promises that say nothing about a layer."""
-    if name in BOTH_WAYS:
+    if not SUBJECTS[name].causal:
         return NOT_APPLICABLE_WITHOUT_A_STATE
     if SUBJECTS[name].grows:
         return NEEDS_A_KERNEL | {"state never grows", "finite over a million steps"}

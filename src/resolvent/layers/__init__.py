@@ -18,9 +18,10 @@ from resolvent.layers.lstm import LSTM
 from resolvent.layers.mamba import Mamba
 from resolvent.layers.mamba2 import Mamba2
 from resolvent.layers.mamba3 import Mamba3
-from resolvent.layers.mixer import Mixer, Rule, Timing
+from resolvent.layers.mixer import Mixer, Rule, Timing, WholeMixer
 from resolvent.layers.mlp import MLP
 from resolvent.layers.mlstm import MLSTM
+from resolvent.layers.noncausal_ssd import NonCausalSSD
 from resolvent.layers.nonlinear import NonlinearLayer
 from resolvent.layers.pararnn import ParaGRU, ParaLSTM
 from resolvent.layers.recurrence import Recurrence
@@ -30,11 +31,12 @@ from resolvent.layers.s5 import S5
 from resolvent.layers.slstm import SLSTM
 from resolvent.layers.state import State, detach, load_state, save_state, select_rows
 
-ALL: dict[str, type[Mixer]] = {
+ALL: dict[str, type[WholeMixer]] = {
     layer.__name__: layer
     for layer in (
         *(S4D, DSS, S4, S5, LRU, LSSL),
-        *(Mamba, Mamba2, Mamba3, H3, LongConv, Hyena),
+        *(Mamba, Mamba2, Mamba3, NonCausalSSD),
+        *(H3, LongConv, Hyena),
         *(LinearAttention, Attention, MLP),
         *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
@@ -79,6 +81,7 @@ __all__ = [
     "Mamba2",
     "Mamba3",
     "Mixer",
+    "NonCausalSSD",
     "NonlinearLayer",
     "ParaGRU",
     "ParaLSTM",
@@ -87,6 +90,7 @@ __all__ = [
     "Rule",
     "State",
     "Timing",
+    "WholeMixer",
     "detach",
     "load_state",
     "save_state",

@@ -46,23 +46,19 @@ class Timing:
     lengths: Tensor | None = None
 
 
-class Mixer(nn.Module, ABC):
-    """Anything (b, l, d_model) -> (b, l, d_model) with a state that can be carried.
+class WholeMixer(nn.Module, ABC):
+    """Anything (b, l, d_model) -> (b, l, d_model) that reads whole sequences, the future too.
+
+    It is not causal, so there is no ``step`` and no state; the returned state is None.
 
     Args:
         d_model: number of features in and out.
-
-    Attributes:
-        grows: whether the state grows with the steps read (a cache of all keys); the tensors of
-            such a state hold one entry a step along axis 1, the latest one last, and zeros before
-            a row's first.
 
     Raises:
         ValueError: d_model is not a positive integer.
     """
 
-    causal: ClassVar[bool] = True
-    grows: bool = False
+    causal: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # what `declare` and `register_buffer` make
 
@@ -90,17 +86,8 @@ class Mixer(nn.Module, ABC):
         self.rules[name] = Rule(max_lr, weight_decay)
 
     @abstractmethod
-    def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
+    def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State | None]:
         """What the layer does: forward without the checks, on u that is 0 where it is padded."""
-
-    @abstractmethod
-    def initial_state(
-        self,
-        batch_size: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> State:
-        """The state before the first step: zeros on the layer's own device and dtype by default."""
 
     def forward(
         self,
@@ -110,34 +97,30 @@ class Mixer(nn.Module, ABC):
         dt: Tensor | None = None,
         resets: Tensor | None = None,
         lengths: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, State | None]:
         """Run whole sequences in parallel.
 
         Args:
             u: (b, l, d_model).
-            state: what earlier calls returned; the initial state by default.
+            state: what earlier calls returned; the initial state by default. None if not causal.
             dt: (b, l) positive factors of the step size, for irregular time; 1 by default.
             resets: (b, l) bool, True where the past is dropped before the step (the input is kept).
             lengths: (b,) integers, right padding; what lies beyond a row's length is ignored, its
                 output is 0, and the row's state is that of its last real step.
 
         Returns:
-            Output (b, l, d_model) and the state after each row's last step.
+            Output (b, l, d_model) and the state after each row's last step; None if not causal.
 
         Raises:
-            ValueError: an argument has the wrong shape, dtype or range.
+            ValueError: an argument has the wrong shape, dtype or range; a state is given to a layer
+                that is not causal.
         """
+        if state is not None and not self.causal:
+            raise ValueError(f"state: {type(self).__name__} reads the future and has no state")
         timing = self._check(u, dt, resets, lengths)
         real = None if lengths is None else real_steps(lengths, u.shape[1])
         y, state = self.mix(zero_padding(u, real), state, timing)
         return zero_padding(y.to(u.dtype), real), state
-
-    def step(self, u_t: Tensor, state: State, *, dt: Tensor | None = None) -> tuple[Tensor, State]:
-        """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
-        if u_t.ndim != 2:
-            raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
-        y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
-        return y[:, 0], state
 
     def _check(
         self, u: Tensor, dt: Tensor | None, resets: Tensor | None, lengths: Tensor | None
@@ -168,6 +151,39 @@ class Mixer(nn.Module, ABC):
         if dt is not None and lengths is not None:
             dt = torch.where(real_steps(lengths, length), dt, torch.ones_like(dt))
         return Timing(dt, resets, None if lengths is None else lengths.long())
+
+
+class Mixer(WholeMixer):
+    """Anything (b, l, d_model) -> (b, l, d_model) with a state that can be carried.
+
+    Attributes:
+        grows: whether the state grows with the steps read (a cache of all keys); the tensors of
+            such a state hold one entry a step along axis 1, the latest one last, and zeros before
+            a row's first.
+    """
+
+    causal: ClassVar[bool] = True
+    grows: bool = False
+
+    @abstractmethod
+    def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
+        """As above, with the state after each row's last step."""
+
+    @abstractmethod
+    def initial_state(
+        self,
+        batch_size: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> State:
+        """The state before the first step: zeros on the layer's own device and dtype by default."""
+
+    def step(self, u_t: Tensor, state: State, *, dt: Tensor | None = None) -> tuple[Tensor, State]:
+        """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
+        if u_t.ndim != 2:
+            raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
+        y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
+        return y[:, 0], state
 
 
 def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from resolvent.initialize import timescale
 from resolvent.layers.base import Layer, Timing
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import positive_quotient
+from resolvent.layers.mixer import WholeMixer, positive_quotient
 from resolvent.layers.modal import seeded_generator
 from resolvent.layers.state import State
 from resolvent.system import Discrete
@@ -24,8 +24,8 @@ BIASES = ("none", "conv", "projections", "all")
 """Where a selective layer has biases; published models have them in the convolution alone."""
 
 
-class SelectiveLayer(Layer):
-    """A layer whose system depends on its input; the memory is what convolutions keep."""
+class Selection(WholeMixer):
+    """A layer whose step sizes depend on the input: the parameters that are declared alike."""
 
     def declare_dynamics(self, A: Tensor | None, n: int, skip: bool = True) -> None:
         """Parameters of n step sizes (and skips), and of eigenvalues that start at -A; no decay.
@@ -44,6 +44,10 @@ class SelectiveLayer(Layer):
     def eigenvalues(self) -> Tensor:
         """-exp(A_log): in the open left half-plane whatever is learned."""
         return -self.A_log.exp()
+
+
+class SelectiveLayer(Selection, Layer):
+    """A layer whose system depends on its input; the memory is what convolutions keep."""
 
     @abstractmethod
     def state_shape(self) -> tuple[int, int, int]:

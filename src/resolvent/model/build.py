@@ -8,7 +8,7 @@ from typing import Any
 
 from resolvent import layers
 from resolvent.block import Block
-from resolvent.layers import Bidirectional, Mixer
+from resolvent.layers import Bidirectional, WholeMixer
 from resolvent.model.backbone import Backbone
 from resolvent.model.config import ModelConfig
 from resolvent.model.sequence import SequenceModel
@@ -38,7 +38,7 @@ def build_model(config: ModelConfig, d_input: int, n_outputs: int | None) -> Seq
     return model
 
 
-def find_layer(name: str) -> type[Mixer]:
+def find_layer(name: str) -> type[WholeMixer]:
     """The layer class called ``name``.
 
     Raises:
@@ -49,7 +49,7 @@ def find_layer(name: str) -> type[Mixer]:
     return layers.ALL[name]
 
 
-def make_layer(name: str, d_model: int, options: Mapping[str, Any]) -> Mixer:
+def make_layer(name: str, d_model: int, options: Mapping[str, Any]) -> WholeMixer:
     """The layer ``name`` with its own options.
 
     Raises:
@@ -65,8 +65,8 @@ def make_layer(name: str, d_model: int, options: Mapping[str, Any]) -> Mixer:
     return make(d_model, **options)
 
 
-def _make_layer(config: ModelConfig) -> Mixer | Bidirectional:
-    def make() -> Mixer:
+def _make_layer(config: ModelConfig) -> WholeMixer:
+    def make() -> WholeMixer:
         return make_layer(config.layer, config.d_model, config.layer_options)
 
     return Bidirectional(make(), make()) if config.bidirectional else make()

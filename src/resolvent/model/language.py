@@ -272,6 +272,8 @@ class LanguageModel(nn.Module):
 
 def _block(config: LanguageConfig, name: str) -> Block:
     layer = make_layer(name, config.d_model, config.layer_options.get(name, {}))
+    if not layer.causal:
+        raise ValueError(f"layers: {name} reads the future; a language model takes causal layers")
     for module in layer.modules():
         if isinstance(module, RMSNorm):
             module.eps = config.norm_eps
