@@ -41,8 +41,10 @@ from resolvent.layers import (
     Mamba2,
     Mamba3,
     NonCausalSSD,
+    OrientedMamba,
     ParaGRU,
     ParaLSTM,
+    SoftSorted,
 )
 
 Make = Callable[[int], nn.Module]
@@ -58,6 +60,7 @@ PLAIN: dict[str, Make] = {
     "LRU": partial(LRU, d_state=6),
     "LSSL": partial(LSSL, d_state=5),
     "Mamba": partial(Mamba, d_state=3),
+    "OrientedMamba": partial(OrientedMamba, d_state=3),
     "Mamba2": partial(Mamba2, d_state=3, head_dim=2),
     "Mamba3": partial(Mamba3, d_state=4, head_dim=2),
     "NonCausalSSD": partial(NonCausalSSD, d_state=3, head_dim=2),
@@ -87,6 +90,12 @@ def both_ways(make: Make) -> Make:
 BOTH_WAYS: dict[str, Make] = {
     f"both ways {name}": both_ways(PLAIN[name]) for name in ("S4D", "S4", "S5", "LSSL")
 }
+
+WHOLE: dict[str, Make] = {
+    **BOTH_WAYS,
+    "sorted Mamba": lambda d_model: SoftSorted(Mamba(d_model, 3)),
+}
+"""Compositions that read whole sequences."""
 
 CLOSED = ("loop", "recur", "convolve", "chunk", "scan")
 BY_CHUNKS = ("loop", "convolve", "chunk")
@@ -152,6 +161,7 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
         {"norm_eps": 1e-6},
         {"eigenvalue_range": (-1, 1)},
     ),
+    OrientedMamba: ({"dynamics": "negative", "d_state": 20}, {"dynamics": "mixed", "d_state": 3}),
     Mamba2: (
         {"d_state": 1},
         {"head_dim": 2, "expand": 3},

@@ -8,22 +8,23 @@ import torch._inductor.config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.cases import BOTH_WAYS, PLAIN, SELECTIVE
+from layers.cases import PLAIN, SELECTIVE, WHOLE
 from resolvent.contract import PROMISES, NotApplicable, Subject
 from resolvent.execute import blocks
 from resolvent.kernels.backend import available, using
 
 # what takes seconds is tried in one layer of each class, and in one of the two-directional ones
-QUICK_ONLY = set(BOTH_WAYS) - {"both ways S4D"} | {
+QUICK_ONLY = set(WHOLE) - {"both ways S4D"} | {
     "S4D-PTD, 5 states",
     "S4, 5 states, zoh",
     "S5-PTD, two blocks",
     "LinearAttention",
     "RetNet",
     "Attention",
+    "OrientedMamba",
 }
 
-SUBJECTS = {name: Subject(make) for name, make in {**PLAIN, **BOTH_WAYS}.items()}
+SUBJECTS = {name: Subject(make) for name, make in {**PLAIN, **WHOLE}.items()}
 """One subject a layer for all promises, so that its weights are made once."""
 
 SELECTIVE_NAMES = {name for name, make in PLAIN.items() if make.func in SELECTIVE}

@@ -21,9 +21,11 @@ from resolvent.analysis.spectrum import (
     spectral_abscissa,
     spectral_radius,
 )
+from resolvent.analysis.token_dynamics import TokenDynamics, token_dynamics
 
 __all__ = [
     "Pseudospectrum",
+    "TokenDynamics",
     "eigenvalues",
     "eigenvector_condition",
     "implied_attention",
@@ -36,6 +38,7 @@ __all__ = [
     "spectral_abscissa",
     "spectral_radius",
     "step_response",
+    "token_dynamics",
     "transfer_function",
     "window",
 ]

@@ -23,19 +23,21 @@ from resolvent.layers.mlp import MLP
 from resolvent.layers.mlstm import MLSTM
 from resolvent.layers.noncausal_ssd import NonCausalSSD
 from resolvent.layers.nonlinear import NonlinearLayer
+from resolvent.layers.oriented import OrientedMamba
 from resolvent.layers.pararnn import ParaGRU, ParaLSTM
 from resolvent.layers.recurrence import Recurrence
 from resolvent.layers.s4 import S4
 from resolvent.layers.s4d import S4D
 from resolvent.layers.s5 import S5
 from resolvent.layers.slstm import SLSTM
+from resolvent.layers.soft_sorted import SoftSorted
 from resolvent.layers.state import State, detach, load_state, save_state, select_rows
 
 ALL: dict[str, type[WholeMixer]] = {
     layer.__name__: layer
     for layer in (
         *(S4D, DSS, S4, S5, LRU, LSSL),
-        *(Mamba, Mamba2, Mamba3, NonCausalSSD),
+        *(Mamba, OrientedMamba, Mamba2, Mamba3, NonCausalSSD),
         *(H3, LongConv, Hyena),
         *(LinearAttention, Attention, MLP),
         *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
@@ -83,11 +85,13 @@ __all__ = [
     "Mixer",
     "NonCausalSSD",
     "NonlinearLayer",
+    "OrientedMamba",
     "ParaGRU",
     "ParaLSTM",
     "Prepared",
     "Recurrence",
     "Rule",
+    "SoftSorted",
     "State",
     "Timing",
     "WholeMixer",

@@ -77,6 +77,11 @@ class Mamba(SelectiveLayer):
         inner, n = self.A_log.shape
         return inner, n, 1
 
+    def selection_maps(self) -> tuple[Tensor, Tensor]:
+        """Maps S_B and S_C (n, inner) from what is scanned to B and C."""
+        n = self.A_log.shape[1]
+        return self.x_proj.weight[-2 * n : -n], self.x_proj.weight[-n:]
+
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
         """Project, convolve, and make the selective system."""
         x, z = self.in_proj(u).chunk(2, -1)

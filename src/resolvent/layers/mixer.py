@@ -8,6 +8,7 @@ from `layers.base.Layer`, which gives `mix` from the system.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from resolvent.layers.state import State
 from resolvent.topology.padding import real_steps, zero_padding
+from resolvent.topology.segments import Segments
 
 
 class Rule(NamedTuple):
@@ -88,6 +90,15 @@ class WholeMixer(nn.Module, ABC):
     @abstractmethod
     def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State | None]:
         """What the layer does: forward without the checks, on u that is 0 where it is padded."""
+
+    def apart(self, run: Callable[[Tensor, Timing], Tensor], u: Tensor, timing: Timing) -> Tensor:
+        """``run`` on rows without resets: each part of u's rows between resets is one."""
+        if timing.resets is None:
+            return run(u, timing)
+        parts = Segments.of(timing.resets, timing.lengths)
+        dt = None if timing.dt is None else parts.split(timing.dt)
+        y = run(parts.split(u), Timing(dt, None, parts.lengths))
+        return parts.join(y, *u.shape[:2])
 
     def forward(
         self,

@@ -23,7 +23,6 @@ from resolvent.layers.modal import check_d_state
 from resolvent.layers.selective import Selection, count_heads, step_size
 from resolvent.layers.state import State
 from resolvent.topology.padding import real_steps, zero_padding
-from resolvent.topology.segments import Segments
 
 
 class NonCausalSSD(Selection):
@@ -65,12 +64,7 @@ class NonCausalSSD(Selection):
 
     def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, None]:
         """Sum over each row, or over each part of it between resets."""
-        if timing.resets is None:
-            return self._sum(u, timing), None
-        parts = Segments.of(timing.resets, timing.lengths)
-        dt = None if timing.dt is None else parts.split(timing.dt)
-        y = self._sum(parts.split(u), Timing(dt, None, parts.lengths))
-        return parts.join(y, *u.shape[:2]), None
+        return self.apart(self._sum, u, timing), None
 
     def _sum(self, u: Tensor, timing: Timing) -> Tensor:
         """The layer on rows u (b, l, d_model) without resets."""
