@@ -1,12 +1,17 @@
-"""Writes docs/claims.md: every claim run, measured beside published. Takes minutes.
+"""Writes docs/claims.md: claims run, measured beside published. The page itself keeps the results.
 
-python docs/make_claims.py [--seeds 3]
+python docs/make_claims.py [NAME ...] [--seeds 3] [--new]
+
+NAME is a claim or a paper; the sections of all other claims stay as they are, so that the page can
+be made in parts. Without names everything is run, which takes an hour.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -14,33 +19,81 @@ import torch
 
 import resolvent
 from resolvent.atomic import write_atomic
-from resolvent.papers import ALL
+from resolvent.papers import ALL, Claim, Paper
 
 PAGE = Path(__file__).parent / "claims.md"
+INTRODUCTION = """Every claim that `resolvent claims` can run, as `python docs/make_claims.py` found it; each section
+says when and how.
+"""
+MARK = "### "
 
 
 def main() -> None:
-    """Run the claims one after the other; the page is written anew after each."""
+    """Run the chosen claims one after the other; the page is written anew after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="claims, or papers with all of theirs")
     parser.add_argument("--seeds", type=int, default=3)
-    args = parser.parse_args()
-    threads, processor = torch.get_num_threads(), platform.machine()
-    machine = f"{threads} threads of {processor}, torch {torch.__version__}"
-    lines = [
-        f"Made by `python docs/make_claims.py --seeds {args.seeds}` with version "
-        f"{resolvent.__version__} on {date.today()}: {machine}.",
-        "",
+    parser.add_argument("--new", action="store_true", help="only those that have no section yet")
+    options = parser.parse_args()
+    sections = read_sections(PAGE.read_text() if PAGE.exists() else "")
+    chosen = [
+        (paper, claim)
+        for paper, claim in in_order()
+        if (not options.names or {paper.name, claim.name} & {*options.names})
+        and not (options.new and heading(paper, claim) in sections)
     ]
-    claims = [(paper, claim) for paper in ALL for claim in paper.claims]
-    for paper, claim in sorted(claims, key=lambda pair: pair[1].seconds):
-        lines += [f"### {paper.name}: {claim.name}", "", f"{claim.statement}.", ""]
-        lines += ["| quantity | published | measured | holds |", "|---|---|---|---|"]
-        for row in claim.run(range(args.seeds)):
-            holds = {True: "yes", False: "**no**", None: ""}[row.holds]
-            cells = (row.quantity, row.published, row.measured, holds)
-            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-        lines.append("")
-        write_atomic(PAGE, "\n".join(lines))
+    known = {name for paper, claim in in_order() for name in (paper.name, claim.name)}
+    if unknown := sorted({*options.names} - known):
+        parser.error(f"no claim or paper is called {', '.join(unknown)}")
+    write(sections)
+    for paper, claim in chosen:
+        sections[heading(paper, claim)] = measure(claim, options.seeds)
+        write(sections)
+
+
+def in_order() -> Iterator[tuple[Paper, Claim]]:
+    """Every claim with its paper, in the order of the papers."""
+    return ((paper, claim) for paper in ALL for claim in paper.claims)
+
+
+def heading(paper: Paper, claim: Claim) -> str:
+    """What a section is found by."""
+    return f"{paper.name}: {claim.name}"
+
+
+def read_sections(page: str) -> dict[str, str]:
+    """What stands under each heading of a page."""
+    parts = re.split(f"^{MARK}", page, flags=re.MULTILINE)[1:]
+    return {head.strip(): body.strip() for head, _, body in (x.partition("\n") for x in parts)}
+
+
+def measure(claim: Claim, seeds: int) -> str:
+    """A section: the statement, a table, and how it was made."""
+    lines = [f"{claim.statement[0].upper()}{claim.statement[1:]}.", ""]
+    lines += ["| quantity | published | measured | holds |", "|---|---|---|---|"]
+    for row in claim.run(range(seeds)):
+        holds = {True: "yes", False: "**no**", None: ""}[row.holds]
+        cells = (row.quantity, row.published, row.measured, holds)
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    threads, processor = torch.get_num_threads(), platform.machine()
+    made = f"{seeds} seeds, version {resolvent.__version__}, {date.today()}"
+    return "\n".join(
+        [*lines, "", f"{made}, {threads} threads of {processor}, torch {torch.__version__}."]
+    )
+
+
+def write(sections: dict[str, str]) -> None:
+    """The page: claims that exist, in their order; what was never run is named at the end."""
+    text, missing = [INTRODUCTION], []
+    for paper, claim in in_order():
+        title = heading(paper, claim)
+        if title in sections:
+            text.append(f"{MARK}{title}\n\n{sections[title]}\n")
+        else:
+            missing.append(f"`{claim.name}`")
+    if missing:
+        text.append(f"Not run yet: {', '.join(missing)}.\n")
+    write_atomic(PAGE, "\n".join(text))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,12 @@ def test_pictures_of_every_layer_with_a_system(model):
     titles = [x.title for x in pictures]
     assert "block 0 (Mamba)" in titles and "block 1 (Mamba2)" in titles
     assert titles[-1] == "states over the text"
+    of_mamba, of_mamba2 = (
+        next(x.text for x in pictures if x.title == f"block {n}")
+        for n in ("0 (Mamba)", "1 (Mamba2)")
+    )
+    assert "tokens of the layer   diverge" in of_mamba
+    assert "tokens of" not in of_mamba2
     assert "its size at 20 tokens" in pictures[-1].text or "their size at 20" in pictures[-1].text
 
 

@@ -19,7 +19,7 @@ class Command:
 
     Of layers whose system depends on the input, eigenvalues over time and the attention that they
     imply, on white noise or on the text. Of a language model also what its layers select on a text,
-    and how their states grow over it.
+    whether Mamba's tokens converge or diverge, and how the states grow over it.
     Pictures go to a folder; what they say in numbers is printed.
 
     Attributes:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from resolvent.layers import Layer
+from resolvent.analysis import TokenDynamics, token_dynamics
+from resolvent.layers import Layer, Mamba
 from resolvent.model.language import LanguageModel
 from resolvent.structure import Diagonal, Scalar
 from resolvent.system import Discrete, Sampled
@@ -30,11 +31,13 @@ class Selection(NamedTuple):
         dt: step sizes of every step and head (k,), or None if the system is born discrete.
         memory: steps until a state has forgotten all but 1/e, of each head and state on average
             over the tokens (m, n).
+        tokens: whether tokens converge or diverge; None where the layer has no maps that say so.
     """
 
     moduli: Tensor
     dt: Tensor | None
     memory: Tensor
+    tokens: TokenDynamics | None
 
 
 class Observation(NamedTuple):
@@ -115,7 +118,8 @@ def _selection(layer: Any, u: Tensor) -> Selection | None:
     rate = -moduli.double().clamp(min=1e-300).log()
     mean = rate.mean((0, 1)) if rate.ndim == 4 else rate
     dt = system.transition.dt if isinstance(system.transition, Sampled) else None
-    return Selection(moduli.flatten(), None if dt is None else dt.flatten(), 1 / mean)
+    tokens = token_dynamics(*layer.selection_maps()) if isinstance(layer, Mamba) else None
+    return Selection(moduli.flatten(), None if dt is None else dt.flatten(), 1 / mean, tokens)
 
 
 def _size(state: Any) -> float:

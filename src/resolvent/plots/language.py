@@ -42,11 +42,14 @@ def inspect_language(
 
 @styled
 def _card(selection: Selection) -> Figure:
-    figure, axes = panels(1, 2 if selection.dt is None else 3)
-    draw.moduli(axes[0], selection.moduli)
-    draw.time_constants(axes[1], selection.memory)
+    drawn = [(draw.moduli, selection.moduli), (draw.time_constants, selection.memory)]
     if selection.dt is not None:
-        draw.step_sizes(axes[2], selection.dt)
+        drawn.append((draw.step_sizes, selection.dt))
+    if selection.tokens is not None:
+        drawn.append((draw.scenarios, selection.tokens.channels))
+    figure, axes = panels(1, len(drawn))
+    for ax, (show, values) in zip(axes, drawn, strict=True):
+        show(ax, values)
     return figure
 
 
@@ -60,6 +63,13 @@ def _summary(selection: Selection) -> str:
     ]
     if selection.dt is not None:
         lines.insert(1, ("step size", span(selection.dt)))
+    if selection.tokens is not None:
+        own, values = selection.tokens.channels, selection.tokens.eigenvalues
+        lines += [
+            ("tokens of the layer", "diverge" if selection.tokens.divergent else "converge to 0"),
+            ("tokens of a channel", f"{100 * float((own > 0).double().mean()):.0f} % diverge"),
+            ("largest eigenvalue", f"{float(values.max()):.3g} of the symmetric S_C^T S_B"),
+        ]
     return "\n".join(f"{name:<22}{value}" for name, value in lines)
 
 

@@ -121,6 +121,14 @@ def impulse(axes: Axes, system: Invariant, length: int, title: str) -> None:
     axes.set_title(title)
 
 
+def scenarios(axes: Axes, channels: Tensor) -> None:
+    """Histogram of mu = S_C^T S_B of every channel: tokens converge left of 0, diverge right."""
+    axes.hist(_array(channels), bins=40, color=BLUE, edgecolor="white", linewidth=0.5)
+    axes.axvline(0, color=VERMILLION, linewidth=1)
+    axes.set(xlabel="μ of a channel", ylabel="count", title="Tokens: converge | diverge")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def bode(
     axes: Axes, systems: Mapping[str, Continuous | Invariant], omega: Tensor, head: int = 0
 ) -> None:
