@@ -22,8 +22,8 @@ from resolvent.atomic import write_atomic
 from resolvent.papers import ALL, Claim, Paper
 
 PAGE = Path(__file__).parent / "claims.md"
-INTRODUCTION = """Every claim that `resolvent claims` can run, as `python docs/make_claims.py` found it; each section
-says when and how.
+INTRODUCTION = """What `python docs/make_claims.py` found, claim by claim; each section says when
+and how.
 """
 MARK = "### "
 

@@ -3,6 +3,7 @@
 from resolvent.papers import (
     aaren,
     dss,
+    h3,
     httyh,
     language,
     longconv,
@@ -10,11 +11,14 @@ from resolvent.papers import (
     lssl,
     mamba,
     mamba2,
+    mamba3,
     pararnn,
     ptd,
     s4,
     s4d,
     s5,
+    token_dynamics,
+    vssd,
     xlstm,
 )
 from resolvent.papers.base import Claim, Paper, Row
@@ -28,19 +32,22 @@ ALL: tuple[Paper, ...] = (
     httyh.PAPER,
     s5.PAPER,
     lru.PAPER,
-    language.H3_PAPER,
+    h3.PAPER,
     longconv.PAPER,
     language.HYENA,
     language.RETNET,
     mamba.PAPER,
     language.GLA,
     mamba2.PAPER,
+    vssd.PAPER,
     mamba.NEGATIVE,
     ptd.PAPER,
     ptd.S5_PTD,
     xlstm.PAPER,
     aaren.PAPER,
+    token_dynamics.PAPER,
     pararnn.PAPER,
+    mamba3.PAPER,
 )
 """Every paper, in order of appearance."""
 

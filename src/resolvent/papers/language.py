@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from resolvent.layers import H3, Hyena, LinearAttention
+from resolvent.layers import Hyena, LinearAttention
 from resolvent.papers.base import Paper
 
-H3_PAPER = Paper(
-    name="H3",
-    title="Hungry Hungry Hippos: Towards Language Modeling with State Space Models",
-    authors="Daniel Y. Fu, Tri Dao, Khaled K. Saab, Armin W. Thomas, Atri Rudra, Christopher Ré",
-    year=2023,
-    venue="International Conference on Learning Representations",
-    choices="shift and diagonal in conjugate halves · S4D-Lin · ZOH · time-invariant, between "
-    "products of projections",
-    layer=H3,
-)
 HYENA = Paper(
     name="Hyena",
     title="Hyena Hierarchy: Towards Larger Convolutional Language Models",

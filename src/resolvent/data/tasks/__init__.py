@@ -9,7 +9,12 @@ from resolvent.data.tasks.base import IGNORED, Extrapolation, TokenTask
 from resolvent.data.tasks.counting import adding, bracketed_arithmetic, modular_arithmetic, parity
 from resolvent.data.tasks.groups import group_word, multiplication_table
 from resolvent.data.tasks.pathfinder import pathfinder
-from resolvent.data.tasks.recall import induction_heads, multi_query_recall, selective_copying
+from resolvent.data.tasks.recall import (
+    associative_recall,
+    induction_heads,
+    multi_query_recall,
+    selective_copying,
+)
 from resolvent.data.tasks.stack import dyck, list_ops, sorting
 
 _CHOMSKY = "Beck et al. 2024 (xLSTM) and Grazzi et al. 2025: trained up to 40, tested up to 256"
@@ -46,6 +51,7 @@ __all__ = [
     "Extrapolation",
     "TokenTask",
     "adding",
+    "associative_recall",
     "bracketed_arithmetic",
     "dyck",
     "group_word",

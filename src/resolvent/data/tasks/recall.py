@@ -102,3 +102,33 @@ def multi_query_recall(
     y = np.full_like(x, IGNORED)
     np.put_along_axis(y, places, values, 1)
     return TokenTask(x, y, symbols + 1)
+
+
+def associative_recall(n: int, length: int, symbols: int = 16, seed: int = 0) -> TokenTask:
+    """Draw keys and values in turn, then one of the keys: say its value (Fu et al. 2023, H3).
+
+    Keys are the first half of the tokens, values the second; a key has one value in a sequence, and
+    may come several times. Every key that has come before is asked, not only the last one.
+
+    Args:
+        n: number of sequences.
+        length: steps, at least 3.
+        symbols: number of tokens, even.
+        seed: fixes the draw.
+
+    Raises:
+        ValueError: the length is less than 3, or symbols is odd.
+    """
+    if length < 3 or symbols % 2 or symbols < 2:
+        raise ValueError(
+            f"length, symbols: expected at least 3 and an even number, got {length} and {symbols}"
+        )
+    rng, half = np.random.default_rng(seed), symbols // 2
+    value = half + rng.integers(0, half, (n, half))
+    keys = rng.integers(0, half, (n, (length + 1) // 2))
+    x = np.zeros((n, keys.shape[1] * 2), np.int64)
+    x[:, 0::2], x[:, 1::2] = keys, np.take_along_axis(value, keys, 1)
+    y = np.full_like(x, IGNORED)
+    known = (keys[:, :, None] == keys[:, None]) & np.tri(keys.shape[1], k=-1, dtype=bool)
+    y[:, 0::2] = np.where(known.any(2), x[:, 1::2], IGNORED)
+    return TokenTask(x[:, :length], y[:, :length], symbols)
