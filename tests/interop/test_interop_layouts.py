@@ -178,3 +178,14 @@ def test_infinite_limits_in_either_notation(tmp_path):
     edit(tmp_path, time_step_limit=[0.0, {"__float__": "Infinity"}])
     limit = LanguageModel.from_pretrained(tmp_path).config.layer_options["Mamba2"]["dt_limit"]
     assert limit == (0.0, math.inf)
+
+
+def test_precisions_that_a_recurrence_cannot_take_are_refused(tmp_path):
+    model = LanguageModel(MAMBA)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="dtype: expected torch.float32 or torch.float64, got"):
+        LanguageModel.from_pretrained(tmp_path, torch.bfloat16)
+    weights = {name: x.to(torch.int8) for name, x in model.state_dict().items()}
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"expected floating-point weights, got .*torch.int8"):
+        LanguageModel.from_pretrained(tmp_path)

@@ -232,11 +232,36 @@ def test_draws_follow_the_probabilities(model):
         ({"top_p": 0.0}, "top_p: expected a probability above 0"),
         ({"min_p": 2.0}, "min_p: expected a probability, got 2.0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty: expected a number above 0"),
+        ({"top_k": True}, "top_k: expected a whole number of at least 1, got True"),
+        ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
     ],
 )
 def test_impossible_rules_are_named(rules, message):
     with pytest.raises(ValueError, match=message):
         Sampling(**rules)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "message"),
+    [
+        ([], {}, "prompts: got none"),
+        (["a", [1]], {}, "prompts: got texts and tokens"),
+        ([1, 2], {}, r"prompts: expected a sequence of tokens a row; for one row give \[tokens\]"),
+        (torch.tensor([1, 2]), {}, "prompts: expected a sequence of tokens a row"),
+        ([[1.5]], {}, "prompts: tokens must be integers"),
+        ("a", {"max_tokens": -1}, "max_tokens: expected a whole number of at least 0, got -1"),
+        ("a", {"stop": ["b", ""]}, "stop: an empty string stands everywhere"),
+    ],
+)
+def test_what_cannot_be_generated_is_named(model, prompts, options, message):
+    with pytest.raises(ValueError, match=message):
+        model.generate(prompts, **options)
+
+
+def test_one_stop_string_needs_no_list(model):
+    whole = model.generate("ab", 20, GREEDY)[0]
+    stop = whole[5:7]
+    assert model.generate("ab", 20, GREEDY, stop) == [whole[: whole.index(stop)]]
 
 
 def test_impossible_prompts_are_named(model):

@@ -91,6 +91,12 @@ def _read_shards(folder: Path) -> dict[str, Tensor]:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file ({error})") from error
+    if odd := [f"{name} ({x.dtype})" for name, x in tensors.items() if not x.is_floating_point()]:
+        raise ValueError(
+            f"{path}: expected floating-point weights, got {', '.join(odd[:3])}; quantised models "
+            "are not read"
+        )
+    return tensors

@@ -193,8 +193,9 @@ class Mixer(WholeMixer):
         """One step of a stream: u_t (b, d_model), dt (b,) -> y_t (b, d_model) and the new state."""
         if u_t.ndim != 2:
             raise ValueError(f"u_t: expected (b, {self.d_model}), got {tuple(u_t.shape)}")
-        y, state = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
-        return y[:, 0], state
+        y, after = self.forward(u_t[:, None], state, dt=None if dt is None else dt[:, None])
+        assert after is not None  # what is causal has a state
+        return y[:, 0], after
 
 
 def _check_values(dt: Tensor | None, lengths: Tensor | None, length: int) -> None:

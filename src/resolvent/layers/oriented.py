@@ -34,12 +34,14 @@ class OrientedMamba(Mamba):
         ValueError: an argument is out of range.
     """
 
+    x_proj: OrientedSelection  # type: ignore[assignment]
+
     def __init__(self, d_model: int, d_state: int = 16, dynamics: str = "positive"):
         super().__init__(d_model, d_state)
         if dynamics not in DYNAMICS:
             raise ValueError(f"dynamics: {dynamics!r} is unknown; choose {', '.join(DYNAMICS)}")
         positive = {"positive": d_state, "negative": 0, "mixed": (d_state + 1) // 2}[dynamics]
-        self.x_proj = OrientedSelection(self.x_proj, d_state, positive)
+        self.x_proj = OrientedSelection(self.x_proj.weight.detach(), d_state, positive)
 
     def selection_maps(self) -> tuple[Tensor, Tensor]:
         """S_B = E P and S_C = P, (n, inner)."""
@@ -50,14 +52,15 @@ class OrientedSelection(nn.Module):
     """x (..., d) -> (s, B, C) side by side.
 
     Args:
-        free: the projection of s, B and C that it takes the place of; it starts with its weights.
+        weight: that of the free projection to s, B and C, which is where it starts.
         n: number of states.
         positive: how many entries of E are positive, the first ones.
     """
 
-    def __init__(self, free: nn.Linear, n: int, positive: int):
+    sign: Tensor
+
+    def __init__(self, weight: Tensor, n: int, positive: int):
         super().__init__()
-        weight = free.weight.detach()
         self.weight = nn.Parameter(weight[:-n].clone())
         self.size = nn.Parameter(weight[-n:, 0].clone())
         sign = torch.where(torch.arange(n) < positive, 1.0, -1.0)

@@ -88,6 +88,8 @@ def read(
             f"prompts: expected one for each of the {len(before.logits)} rows of the context, got "
             f"{len(prompts)}"
         )
+    if any(x.is_floating_point() and len(x) for x in prompts):
+        raise ValueError("prompts: tokens must be integers, got floating-point numbers")
     device = before.logits.device
     lengths = torch.tensor([len(x) for x in prompts], device=device, dtype=torch.long)
     if not bool((lengths + before.length > 0).all()):

@@ -28,7 +28,8 @@ class Generation:
             sequence of them a row, and then the pieces are lists of tokens.
         max_tokens: most tokens a row.
         sampling: how tokens are chosen.
-        stop: strings, or tokens as numbers, that end a row; beside the model's own end tokens.
+        stop: a string or many, or tokens as numbers, that end a row; beside the model's own end
+            tokens.
         context: what the rows have read before.
 
     Attributes:
@@ -36,8 +37,8 @@ class Generation:
         pieces: the text (or the tokens) given out so far, one a row.
 
     Raises:
-        ValueError: texts are given but the model has no tokenizer; or as
-            :func:`resolvent.model.context.read`.
+        ValueError: an argument is out of range; texts are given but the model has no tokenizer; or
+            as :func:`resolvent.model.context.read`.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Generation:
         prompts: Prompts,
         max_tokens: int = 128,
         sampling: Sampling | None = None,
-        stop: Sequence[str | int] = (),
+        stop: str | Sequence[str | int] = (),
         context: Context | None = None,
     ):
         rows = [prompts] if isinstance(prompts, str) else list(prompts)
-        texts = bool(rows) and all(isinstance(x, str) for x in rows)
+        stop = (stop,) if isinstance(stop, str) else stop
+        _check(rows, max_tokens, stop)
+        texts = isinstance(rows[0], str)
         words = [x for x in stop if isinstance(x, str)]
         tokenizer = model.need_tokenizer() if texts or words else None
         self.model, self.left = model, max_tokens
@@ -95,3 +98,16 @@ class Generation:
         elif stream and last:
             piece += stream.finish()
         return piece if self.texts else [token]
+
+
+def _check(rows: list, max_tokens: int, stop: Sequence[str | int]) -> None:
+    if not rows:
+        raise ValueError("prompts: got none; give a text, or a sequence of tokens, for each row")
+    if len({isinstance(x, str) for x in rows}) > 1:
+        raise ValueError("prompts: got texts and tokens; give one kind for all rows")
+    if any(isinstance(x, int) or (isinstance(x, Tensor) and x.ndim != 1) for x in rows):
+        raise ValueError("prompts: expected a sequence of tokens a row; for one row give [tokens]")
+    if not isinstance(max_tokens, int) or max_tokens < 0:
+        raise ValueError(f"max_tokens: expected a whole number of at least 0, got {max_tokens!r}")
+    if "" in stop:
+        raise ValueError("stop: an empty string stands everywhere; leave it out")

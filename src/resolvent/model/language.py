@@ -182,7 +182,7 @@ class LanguageModel(nn.Module):
         prompts: Prompts,
         max_tokens: int = 128,
         sampling: Sampling | None = None,
-        stop: Sequence[str | int] = (),
+        stop: str | Sequence[str | int] = (),
         context: Context | None = None,
     ) -> Generation:
         """Text as it comes; arguments and iterator as :class:`resolvent.model.Generation`."""
@@ -195,7 +195,7 @@ class LanguageModel(nn.Module):
         prompts: Prompts,
         max_tokens: int = 128,
         sampling: Sampling | None = None,
-        stop: Sequence[str | int] = (),
+        stop: str | Sequence[str | int] = (),
         context: Context | None = None,
     ) -> list:
         """What follows each prompt: a text a row, or a list of tokens a row if tokens are given.

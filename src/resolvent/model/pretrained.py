@@ -13,7 +13,7 @@ from resolvent.model.language import LanguageConfig, LanguageModel
 from resolvent.model.tokenizer import find_tokenizer
 
 SINGLE = torch.float32
-"""Least precision of a model; recurrences in half precision forget what they should keep."""
+"""Least precision of a model."""
 
 SECTION = "language"
 """Section of a config.json of our own that holds the fields of a `LanguageConfig`."""
@@ -24,6 +24,11 @@ LEARNER = "model."
 
 def load_pretrained(folder: str | Path, dtype: torch.dtype | None) -> LanguageModel:
     """The body of :meth:`LanguageModel.from_pretrained`."""
+    if dtype not in (None, torch.float32, torch.float64):
+        raise ValueError(
+            f"dtype: expected torch.float32 or torch.float64, got {dtype}; recurrences in half "
+            "precision forget what they should keep, run the model under torch.autocast instead"
+        )
     config = read_config(folder)
     layout = None if SECTION in config else find_layout(config)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resolvent.layers import Mixer
+from resolvent.layers import WholeMixer
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Paper:
     year: int
     venue: str
     choices: str
-    layer: Callable[[int], Mixer] | None = None
+    layer: Callable[[int], WholeMixer] | None = None
     claims: tuple[Claim, ...] = ()
 
     def bibtex(self) -> str:
