@@ -77,7 +77,17 @@ class Choices:
 
 
 LanguageName = Literal[
-    "mamba", "mamba2", "h3", "h3-hybrid", "hyena", "gla", "retnet", "s4d", "lstm", "transformer"
+    "mamba",
+    "mamba2",
+    "mamba3",
+    "h3",
+    "h3-hybrid",
+    "hyena",
+    "gla",
+    "retnet",
+    "s4d",
+    "lstm",
+    "transformer",
 ]
 
 
@@ -97,6 +107,7 @@ LANGUAGE_MODELS: Mapping[str, tuple[Callable[[int], tuple[str, ...]], dict[str, 
         {
             "mamba": (_stack("Mamba"), {}),
             "mamba2": (_stack("Mamba2"), {}),
+            "mamba3": (_stack("Mamba3", "MLP"), {}),
             "h3": (_stack("H3", "MLP"), {}),
             "h3-hybrid": (_h3_hybrid, {}),
             "hyena": (_stack("Hyena", "MLP"), {}),

@@ -1,5 +1,7 @@
 """`resolvent generate`: text, and a state that goes on in the next call."""
 
+import json
+
 import pytest
 import torch
 
@@ -76,3 +78,16 @@ def test_a_language_model_can_be_inspected(folder, capsys, tmp_path):
     out = capsys.readouterr().out
     assert "block 1 (Mamba)" in out and "after 200 tokens" in out
     assert len(list((folder / "pictures").glob("*.svg"))) == 5
+
+
+def test_a_model_is_converted_with_its_tokenizer_and_end_tokens(folder, capsys, tmp_path):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "eos_token_id": 7}))
+    there, back = tmp_path / "there", tmp_path / "back"
+    assert main(["convert", str(folder), str(there), "--to", "transformers-mamba"]) == 0
+    assert main(["convert", str(there), str(back)]) == 0
+    found, expected = (LanguageModel.from_pretrained(x) for x in (back, folder))
+    assert found.end_tokens == expected.end_tokens == (7,)
+    torch.testing.assert_close(found.state_dict(), expected.state_dict(), rtol=0, atol=0)
+    assert main(["convert", str(there), str(back)]) == 2
+    assert "holds a model" in capsys.readouterr().err

@@ -20,6 +20,7 @@ COMMANDS = {
     "stream": "a prediction after every row, from standard input or a file",
     "train-lm": "train a language model on a text",
     "generate": "continue a text with a language model",
+    "convert": "a language model in another layout",
     "inspect": "pictures of what a trained model remembers",
     "papers": "the papers that are implemented, and how to cite them",
     "claims": "run the papers' claims: measured beside published",

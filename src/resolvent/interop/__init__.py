@@ -7,11 +7,12 @@ A layout knows how its publisher names tensors and settings, and nothing of modu
 not understand it refuses: every tensor of a folder is used, and every parameter is filled.
 """
 
-from resolvent.interop.files import read_config, read_tensors, write_folder
+from resolvent.interop.files import CONFIG, read_config, read_tensors, write_folder
 from resolvent.interop.layout import Layout, Rename
 from resolvent.interop.published import LAYOUTS, find_layout
 
 __all__ = [
+    "CONFIG",
     "LAYOUTS",
     "Layout",
     "Rename",

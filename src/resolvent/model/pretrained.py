@@ -18,6 +18,9 @@ SINGLE = torch.float32
 SECTION = "language"
 """Section of a config.json of our own that holds the fields of a `LanguageConfig`."""
 
+ENDS = "eos_token_id"
+"""Entry of a config.json that names the tokens after which nothing comes; published and ours."""
+
 LEARNER = "model."
 """Prefix of the weights in the folder of a training run."""
 
@@ -50,8 +53,8 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype | None) -> LanguageMo
     except RuntimeError as error:
         raise ValueError(f"{folder}: the weights are not those of config.json: {error}") from error
     model.tokenizer = find_tokenizer(folder, model.config.vocab_size)
-    if layout is not None and config.get("eos_token_id") is not None:
-        ends = config["eos_token_id"]
+    if config.get(ENDS) is not None:
+        ends = config[ENDS]
         model.end_tokens = tuple(ends) if isinstance(ends, list) else (ends,)
     return model.eval()
 
@@ -59,8 +62,9 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype | None) -> LanguageMo
 def save_pretrained(model: LanguageModel, folder: str | Path, layout: str) -> None:
     """The body of :meth:`LanguageModel.save_pretrained`."""
     fields, weights = model.config.to_dict(), model.state_dict()
+    ends = {ENDS: list(model.end_tokens)} if model.end_tokens else {}
     if layout == "resolvent":
-        write_folder(folder, {SECTION: fields}, weights)
+        write_folder(folder, {SECTION: fields, **ends}, weights)
         return
     if layout not in LAYOUTS:
         known = ", ".join(("resolvent", *LAYOUTS))
@@ -74,4 +78,5 @@ def save_pretrained(model: LanguageModel, folder: str | Path, layout: str) -> No
             f"and this model has {', '.join(sorted(kinds))}; save it as 'resolvent'"
         )
     tensors = chosen.export_tensors(weights, model.config.n_layers)
-    write_folder(folder, chosen.from_fields(fields), tensors)
+    config = chosen.from_fields(fields)
+    write_folder(folder, {**config, **ends} if "model_type" in config else config, tensors)
