@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--new", action="store_true", help="only those that have no section yet")
     options = parser.parse_args()
-    sections = read_sections(PAGE.read_text() if PAGE.exists() else "")
+    sections = read_sections()
     chosen = [
         (paper, claim)
         for paper, claim in in_order()
@@ -45,10 +45,9 @@ def main() -> None:
     known = {name for paper, claim in in_order() for name in (paper.name, claim.name)}
     if unknown := sorted({*options.names} - known):
         parser.error(f"no claim or paper is called {', '.join(unknown)}")
-    write(sections)
+    write({})
     for paper, claim in chosen:
-        sections[heading(paper, claim)] = measure(claim, options.seeds)
-        write(sections)
+        write({heading(paper, claim): measure(claim, options.seeds)})
 
 
 def in_order() -> Iterator[tuple[Paper, Claim]]:
@@ -61,8 +60,9 @@ def heading(paper: Paper, claim: Claim) -> str:
     return f"{paper.name}: {claim.name}"
 
 
-def read_sections(page: str) -> dict[str, str]:
-    """What stands under each heading of a page."""
+def read_sections() -> dict[str, str]:
+    """What stands under each heading of the page."""
+    page = PAGE.read_text() if PAGE.exists() else ""
     parts = re.split(f"^{MARK}", page, flags=re.MULTILINE)[1:]
     return {head.strip(): body.strip() for head, _, body in (x.partition("\n") for x in parts)}
 
@@ -82,8 +82,9 @@ def measure(claim: Claim, seeds: int) -> str:
     )
 
 
-def write(sections: dict[str, str]) -> None:
-    """The page: claims that exist, in their order; what was never run is named at the end."""
+def write(new: dict[str, str]) -> None:
+    """The page with new sections: claims that exist, in their order; then what was never run."""
+    sections = {**read_sections(), **new}
     text, missing = [INTRODUCTION], []
     for paper, claim in in_order():
         title = heading(paper, claim)
