@@ -6,7 +6,7 @@ calls that take turns. `CASES` names what can be run; a new op adds a function t
 
 from collections.abc import Callable, Iterator
 
-from resolvent.bench import ops
+from resolvent.bench import layers, ops
 from resolvent.bench.case import Call, Case, Row, check, of_module, run
 from resolvent.bench.measure import Machine, limits, medians
 from resolvent.bench.table import columns, head, heading, line
@@ -18,6 +18,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "short_convolution": ops.short_convolutions,
     "matrix_scan": ops.matrix_scans,
     "delta_rule": ops.delta_rules,
+    "recurrent_layers": layers.recurrent_layers,
 }
 """The cases of each op, made when they are asked for."""
 

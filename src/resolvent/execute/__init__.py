@@ -11,6 +11,7 @@ is linearised along a trajectory:
 
 unroll    the definition, step by step
 newton    all steps at once, by Newton's method over linear recurrences
+cell_scan that loop fused into one kernel, for the cells that have one
 
 A filter over the last n inputs has those inputs as its state:
 
@@ -25,13 +26,15 @@ from resolvent.execute.run import run
 from resolvent.execute.semiring import LOWEST, running
 from resolvent.execute.step import loop, step
 from resolvent.execute.unroll import last_state, unroll
-from resolvent.kernels import diagonal_scan, short_convolution
+from resolvent.kernels import cell_scan, cell_step, diagonal_scan, short_convolution
 
 __all__ = [
     "EXECUTIONS",
     "LOWEST",
     "NewtonOptions",
     "Solution",
+    "cell_scan",
+    "cell_step",
     "check_name",
     "choose",
     "diagonal_scan",

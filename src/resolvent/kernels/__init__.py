@@ -6,6 +6,7 @@ choice (see `resolvent.kernels.backend`).
 """
 
 from resolvent.kernels.backend import OpStatus, status, using
+from resolvent.kernels.cells import cell_scan, cell_step
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
 from resolvent.kernels.matrix import delta_rule, matrix_scan
@@ -14,6 +15,8 @@ from resolvent.kernels.selective import Selective, selective_scan
 __all__ = [
     "OpStatus",
     "Selective",
+    "cell_scan",
+    "cell_step",
     "delta_rule",
     "diagonal_scan",
     "diagonal_ssm",

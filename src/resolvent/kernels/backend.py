@@ -30,9 +30,13 @@ OPS = (
     "delta_rule",
     "diagonal_scan",
     "diagonal_ssm",
+    "elman_scan",
+    "gru_scan",
+    "lstm_scan",
     "matrix_scan",
     "selective_scan",
     "short_convolution",
+    "slstm_scan",
 )
 """The ops that have a native kernel."""
 

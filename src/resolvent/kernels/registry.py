@@ -72,29 +72,31 @@ def wants_checkpoints(*inputs: Tensor | None) -> bool:
     return differentiated(*inputs) and not torch.compiler.is_exporting()
 
 
-def from_checkpoints(backward_op: str, saved: int) -> Gradient:
+def from_checkpoints(backward_op: str, saved: int, keeps_output: bool = False) -> Gradient:
     """The gradient of an op (inputs, keep) -> (y, h_last, checkpoints).
 
     Args:
-        backward_op: takes the inputs, the checkpoints, gy and gh_last, and gives the gradients of
-            the inputs that have one, in their order.
+        backward_op: takes the inputs, y if it is kept, the checkpoints, gy and gh_last, and gives
+            the gradients of the inputs that have one, in their order.
         saved: the number of inputs.
+        keeps_output: whether y is kept for the backward pass.
     """
 
     def save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(output[2])
-        ctx.save_for_backward(*inputs[:saved], output[2])
+        kept = (output[0], output[2]) if keeps_output else (output[2],)
+        ctx.save_for_backward(*inputs[:saved], *kept)
 
     def backward(
         ctx: Any, gy: Tensor | None, gh_last: Tensor | None, _: None
     ) -> tuple[Tensor | None, ...]:
-        *inputs, checkpoints = ctx.saved_tensors
+        kept = ctx.saved_tensors
         if gy is None and gh_last is None:
             return (None,) * (saved + 1)
         op = getattr(torch.ops.resolvent, backward_op)
-        grads = op(*inputs, checkpoints, gy, gh_last)
-        pairs = zip(grads, inputs[: len(grads)], strict=True)
+        grads = op(*kept, gy, gh_last)
+        pairs = zip(grads, kept[: len(grads)], strict=True)
         given = [None if x is None else grad for grad, x in pairs]
         return *given, *[None] * (saved + 1 - len(given))
 

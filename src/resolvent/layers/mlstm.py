@@ -20,7 +20,7 @@ from torch.nn.functional import logsigmoid, pad
 from resolvent.layers.base import Prepared, Timing, full_precision
 from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.modal import check_d_state
-from resolvent.layers.nonlinear import hold
+from resolvent.layers.nonlinear import log_hold
 from resolvent.layers.selective import RMSNorm
 from resolvent.layers.stabilised import StabilisedLayer
 from resolvent.structure import Scalar
@@ -71,9 +71,8 @@ class MLSTM(StabilisedLayer):
             i, f = (CAP * torch.tanh(logits / CAP)).chunk(2, -1)
             keep = logsigmoid(f)
             if timing.dt is not None:
-                dt = timing.dt.to(u.dtype)[..., None]
-                _, times = hold(keep, dt)
-                keep, i = dt * keep, i + torch.as_tensor(times).log()
+                keep, times = log_hold(keep, timing.dt.to(u.dtype)[..., None])
+                i = i + times.log()
             scale = self.track(torch.maximum, (keep, i), memory, timing)
             q, k = (x.unflatten(-1, (m, n)) for x in (q, k))
             B = k * n**-0.5 * scale.add[..., None]

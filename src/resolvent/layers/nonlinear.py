@@ -81,8 +81,14 @@ class NonlinearLayer(Mixer):
             steps = (x.to(dtype),)
             if timing.dt is not None:
                 steps = (*steps, timing.dt.to(dtype)[..., None])
-            h, last = self._recur(steps, h0, timing)
+            h, last = self._read_out(steps, h0, timing)
         return self.output(h), State(last)
+
+    def _read_out(
+        self, steps: tuple[Tensor, ...], h0: Tensor, timing: Timing
+    ) -> tuple[Tensor, Tensor]:
+        """What `output` reads of the states, and the last state; by default the states."""
+        return self._recur(steps, h0, timing)
 
     def _recur(
         self, steps: tuple[Tensor, ...], h0: Tensor, timing: Timing
@@ -136,23 +142,18 @@ def _each(f: Callable, *arguments: Tensor) -> Any:
     return vmap(vmap(f))(*arguments)
 
 
-def hold(log_keep: Tensor, dt: Tensor | None) -> tuple[Tensor, Tensor | float]:
+def log_hold(log_keep: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
     """A gate that keeps e^log_keep a step, over dt steps: what it keeps, and how often it adds.
 
     Returns:
-        keep^dt, and the sum of the powers of keep below dt, (1 - keep^dt) / (1 - keep).
+        log keep^dt, and the sum of the powers of keep below dt, (1 - keep^dt) / (1 - keep).
     """
+    return dt * log_keep, dt * scalar_phi1(dt * log_keep) / scalar_phi1(log_keep)
+
+
+def hold(log_keep: Tensor, dt: Tensor | None) -> tuple[Tensor, Tensor | float]:
+    """The same, where dt may be None, a step: keep^dt itself, and how often it adds."""
     if dt is None:
         return log_keep.exp(), 1.0
-    return (dt * log_keep).exp(), dt * scalar_phi1(dt * log_keep) / scalar_phi1(log_keep)
-
-
-def headwise(h: Tensor, weight: Tensor, heads: int) -> Tensor:
-    """Product of h (r, d) with ``weight`` (g d, d / heads) for g gates, each head by itself.
-
-    Returns:
-        (r, g d); one head is an ordinary matrix product.
-    """
-    d = h.shape[-1]
-    parts = weight.view(-1, heads, d // heads, d // heads)
-    return torch.einsum("rmi,gmoi->rgmo", h.unflatten(-1, (heads, -1)), parts).flatten(1)
+    log_keep, times = log_hold(log_keep, dt)
+    return log_keep.exp(), times

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from resolvent.execute import NewtonOptions
 from resolvent.layers.mixer import positive_quotient
 from resolvent.layers.nonlinear import NonlinearLayer, hold
 
@@ -35,6 +36,8 @@ class DiagonalCell(NonlinearLayer):
     Raises:
         ValueError: an argument is out of range.
     """
+
+    options = NewtonOptions(bound=1.0)
 
     def __init__(self, d_model: int, block: int, heads: int, execution: str):
         super().__init__(d_model, block * d_model, block, execution)

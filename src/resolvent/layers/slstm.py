@@ -13,34 +13,33 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm, linear, logsigmoid
+from torch.nn.functional import layer_norm, linear
 
-from resolvent.layers.mixer import positive_quotient
-from resolvent.layers.nonlinear import NonlinearLayer, headwise, hold
+from resolvent.layers.gated import FusedLayer
 
 
-class SLSTM(NonlinearLayer):
+class SLSTM(FusedLayer):
     """Scalar LSTM with exponential gating; the state is [h, c, n, m].
 
     Args:
         d_model: number of features.
         heads: blocks of the recurrent matrices, and groups of the norm; must divide d_model (the
             paper has 4).
-        execution: "auto" (the loop), "loop" or "newton" (dense Jacobians: for few states).
+        execution: "auto" (the fused kernel), "loop" or "newton" (dense Jacobians: for few states).
 
     Raises:
         ValueError: heads does not divide d_model.
     """
 
+    kind = "slstm"
+
     def __init__(self, d_model: int, heads: int = 1, execution: str = "auto"):
-        super().__init__(d_model, 4 * d_model, None, execution)
-        size = positive_quotient("heads", d_model, heads, "the features")
-        self.heads = heads
+        super().__init__(d_model, 4, heads, execution)
         bias = torch.zeros(4, d_model)
         bias[1] = torch.linspace(3, 6, d_model)  # long memories to start with
         scale = (2 / (5 * d_model)) ** 0.5
         self.declare("weight", scale * torch.randn(4 * d_model, d_model))
-        self.declare("recurrent", torch.zeros(4 * d_model, size))
+        self.declare("recurrent", torch.zeros(4 * d_model, self.size))
         self.declare("bias", bias.flatten(), None, 0.0)
         self.declare("gain", torch.ones(d_model), None, 0.0)
 
@@ -48,21 +47,11 @@ class SLSTM(NonlinearLayer):
         """The gates' share of the input, (..., 4 d_model)."""
         return linear(u, self.weight, self.bias)
 
-    def cell(self, h: Tensor, x: Tensor, dt: Tensor | None = None) -> Tensor:
-        """One step of the module docstring's equations."""
-        h, c, n, m = h.chunk(4, -1)
-        i, f, z, o = (x + headwise(h, self.recurrent, self.heads)).chunk(4, -1)
-        log_keep = logsigmoid(f)
-        if dt is not None:
-            _, times = hold(log_keep, dt)
-            log_keep, i = dt * log_keep, i + torch.as_tensor(times).log()
-        # an empty memory has no scale of its own
-        top = torch.where(n == 0, i, torch.maximum(log_keep + m, i))
-        keep, add = torch.where(n == 0, 0.0, (log_keep + m - top).exp()), (i - top).exp()
-        c, n = keep * c + add * torch.tanh(z), keep * n + add
-        return torch.cat([torch.sigmoid(o) * c / n, c, n, top], -1)
+    def recurrence(self) -> tuple[Tensor, Tensor | None]:
+        """The recurrent matrices; the one bias is with the input."""
+        return self.recurrent, None
 
     def output(self, h: Tensor) -> Tensor:
         """The hidden quarter of the state, each head normalised."""
-        parts = h[..., : self.d_model].unflatten(-1, (self.heads, -1))
+        parts = super().output(h).unflatten(-1, (self.heads, -1))
         return layer_norm(parts, parts.shape[-1:]).flatten(-2) * self.gain
