@@ -6,15 +6,16 @@ python benchmarks/bench_execute.py [--batch 8] [--d-model 64] [--d-state 64] [--
 from __future__ import annotations
 
 import argparse
-import time
-from statistics import median
 
 import torch
 
+from resolvent.bench import medians
+from resolvent.bench.measure import with_gradients, without_gradients
 from resolvent.execute import EXECUTIONS, choose, why_illegal
 from resolvent.layers import LSSL, S4, S4D, S5, Layer
 
 RUNS = 5
+PASSES = (without_gradients, with_gradients)
 
 
 def main() -> None:
@@ -41,11 +42,16 @@ def table(layer: Layer, u: torch.Tensor) -> list[str]:
     """One row for each legal execution but the loop."""
     system = layer.system()
     auto = choose(system, u)
+
+    def run(u: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return layer(u)[0]
+
     times = {}
     for execution in EXECUTIONS[1:]:
         if why_illegal(system, execution) is None:
             layer.execution = execution
-            times[execution] = (milliseconds(layer, u, False), milliseconds(layer, u, True))
+            calls = [make(run, (u, *layer.parameters())) for make in PASSES]
+            times[execution] = medians(calls, RUNS)
     rows = []
     for execution, (forward, both) in times.items():
         name = f"**{execution}** (auto)" if execution == auto else execution
@@ -55,19 +61,6 @@ def table(layer: Layer, u: torch.Tensor) -> list[str]:
             f"| {ratio:.1f} |"
         )
     return rows
-
-
-def milliseconds(layer: Layer, u: torch.Tensor, backward: bool) -> float:
-    """Median time of one call."""
-    samples = []
-    for _ in range(RUNS + 1):
-        start = time.perf_counter()
-        with torch.set_grad_enabled(backward):
-            y, _ = layer(u)
-            if backward:
-                y.sum().backward()
-        samples.append(time.perf_counter() - start)
-    return 1e3 * median(samples[1:])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from resolvent import data
+from resolvent.bench import medians
 from resolvent.data import LabelEncoding, SeriesDataset, SeriesSet, make_loader
 from resolvent.model import ModelConfig, build_model
 from resolvent.train import Classification, TrainConfig, evaluate, fit, seed_all
@@ -148,18 +149,19 @@ def build(name: str) -> nn.Module:
 
 
 def seconds_per_step(model: nn.Module, loader, count: int = 10) -> float:
-    """Mean processor time of a few training steps, the first left out."""
+    """Processor time of a training step: the median of a few, after one that warms up."""
     optimizer = torch.optim.AdamW(model.parameters())
     loader.batch_sampler.seek(0)
-    start = 0.0
-    for i, batch in zip(range(count + 1), loader, strict=False):
-        if i == 1:
-            start = time.process_time()
+    batches = iter(loader)
+
+    def step() -> None:
+        batch = next(batches)
         loss = nn.functional.cross_entropy(model(batch.x, lengths=batch.lengths), batch.y)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    return (time.process_time() - start) / count
+
+    return medians([step], count, time.process_time)[0] / 1e3
 
 
 def rocket(train: SeriesSet, test: SeriesSet, seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Whole layers beside PyTorch's: products with the input, recurrence and gradients of all weights."""
+"""Whole layers beside PyTorch's own: input products, recurrence, gradients of all weights."""
 
 from __future__ import annotations
 

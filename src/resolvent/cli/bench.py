@@ -100,6 +100,6 @@ def _table(name: str, machine: Machine, runs: int) -> Iterator[tuple[str, bool]]
         print(f"  {name}: {case.size}", file=sys.stderr, flush=True)
         rows.extend(run(case, machine, runs))
     peers = columns(rows)
-    yield f"\n## {name}\n\n{about(name)}\n\n{head(peers)}", False
+    yield f"\n## {name}: {about(name)}\n\n{head(peers)}", False
     for row in rows:
         yield line(row, peers), row.ours is None
