@@ -112,6 +112,78 @@ def test_newton_is_the_loop(kind, n, b, length, scale, marked, seed):
         torch.testing.assert_close(slope / scale, known / scale, **EQUAL)
 
 
+def matrix(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+
+
+W, BLOCKS = matrix(6, 6) / 6**0.5, matrix(2, 3, 3) / 3**0.5
+NASTY = {  # a cell, and the size of its blocks
+    "logistic map": (lambda h, x: 3.9 * h * (1 - h) + 0 * x, 1),
+    "chaotic tanh": (lambda h, x: torch.tanh(h @ (4 * W) + x), None),
+    "blocks of large weights": (
+        lambda h, x: torch.tanh(
+            torch.einsum("rmi,moi->rmo", h.view(-1, 2, 3), 4 * BLOCKS).flatten(1) + x
+        ),
+        3,
+    ),
+    "stiff relaxation": (lambda h, x: h - 1.9 * (h - torch.cos(x)), 1),
+    "strong negative feedback": (lambda h, x: torch.tanh(-8 * h + x), 1),
+    "steep switch": (lambda h, x: torch.sigmoid(40 * (h - 0.5)) + 0.1 * x, 1),
+    "kinks": (lambda h, x: torch.relu(1.01 * h + x) - 0.9 * torch.relu(-h), 1),
+    "growth": (lambda h, x: 1.5 * h + x, 1),
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_cells_are_the_loop_or_are_said_not_to_be(name):
+    cell, block = NASTY[name]
+    torch.manual_seed(0)
+    x, h0 = torch.randn(1, 50, 6).double(), torch.rand(1, 6).double()
+    leaves = [x.requires_grad_(), h0.requires_grad_()]
+    expected = unroll(cell, (x,), h0)[0]
+    known = torch.autograd.grad(expected.sum(), leaves)
+    size, steep = float(expected.abs().max()), max(float(v.abs().max()) for v in known)
+    for options in (NewtonOptions(), NewtonOptions(quasi=True, damping=1.0)):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = newton(cell, x, h0, block=block, options=options)
+        assert bool(said) == (found.status == "sequential")
+        torch.testing.assert_close(found.h / size, expected / size, **EQUAL)
+        slopes = torch.autograd.grad(found.h.sum(), leaves)
+        for slope, right in zip(slopes, known, strict=True):
+            torch.testing.assert_close(slope / steep, right / steep, **EQUAL)
+
+
+def test_slow_convergence_is_not_taken_for_convergence():
+    turn = torch.linalg.matrix_exp(0.02 * (W - W.T)) * 0.9999  # the diagonal sees almost all of it
+    x, h0 = torch.randn(1, 100, 6).double(), torch.randn(1, 6).double()
+    options = NewtonOptions(quasi=True, max_iterations=101)
+
+    def cell(h, x):
+        return h @ turn + 0.1 * torch.sin(x)
+
+    found = newton(cell, x, h0, options=options)
+    torch.testing.assert_close(found.h, unroll(cell, (x,), h0)[0], **EQUAL)
+
+
+def test_coupling_that_shows_only_at_the_solution_is_found_before_gradients():
+    def cell(h, x):  # no state sees another one until they leave 0
+        return torch.tanh(x * h.flip(-1) + 0.5 * h)
+
+    x, h0 = torch.zeros(1, 9, 2).double(), torch.ones(1, 2).double()
+    x[:, 0] = 1.0
+    with pytest.raises(ValueError, match="entries beside diagonal blocks"):
+        newton(cell, x.requires_grad_(), h0, block=1)
+
+
+def test_a_start_outside_the_bound_is_left_alone():
+    cell, x, _ = case("diagonal GRU", 4, 2, 60, 0.3, 1)
+    h0 = torch.tensor([[3.0, 0.1, -2.0, 0.0], [0.1, 0.2, 0.3, 0.4]]).double()
+    found = newton(cell, x, h0, block=1, options=NewtonOptions(bound=1.0))
+    assert found.status == "converged"
+    torch.testing.assert_close(found.h, unroll(cell, (x,), h0)[0], **EQUAL)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_iterations_are_enough(kind):
     cell, x, h0 = case(kind, 4, 2, 300, 0.3, 0)
