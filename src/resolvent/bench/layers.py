@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -22,7 +22,9 @@ def recurrent_layers() -> Iterator[Case]:
             yield _recurrent(kind, twin, u)
 
 
-def _recurrent(kind: type[NonlinearLayer], twin: type[nn.Module] | None, u: torch.Tensor) -> Case:
+def _recurrent(
+    kind: Callable[..., NonlinearLayer], twin: type[nn.Module] | None, u: torch.Tensor
+) -> Case:
     (b, l, d), layer = u.shape, kind(u.shape[-1])
     ours, exact = of_module(layer, u)
     peers: dict[str, Call] = {}
@@ -35,6 +37,6 @@ def _recurrent(kind: type[NonlinearLayer], twin: type[nn.Module] | None, u: torc
         loop.load_state_dict(layer.state_dict())
         peers["loop"] = of_module(loop, u)[0]
     gates = layer.inputs(u[:1, :1]).shape[-1]
-    words = f"{kind.__name__}; {sizes(b=b, l=l, d=d)}"
+    words = f"{type(layer).__name__}; {sizes(b=b, l=l, d=d)}"
     # the products with the input and with the last hidden state
     return Case("recurrent_layers", words, ours, peers, exact, work=4 * b * l * gates * d)

@@ -45,7 +45,7 @@ def slstm(x: Parts, r: Parts, state: Parts, hold: Hold = one_step) -> Parts:
     i, f, z, o = (a + b for a, b in zip(x, r, strict=True))
     _, c, n, m = state
     log_keep, times = hold(logsigmoid(f))
-    i = i if isinstance(times, float) else i + times.log()
+    i = i + times.log() if isinstance(times, Tensor) else i
     # an empty memory has no scale of its own
     top = torch.where(n == 0, i, torch.maximum(log_keep + m, i))
     keep, add = torch.where(n == 0, 0.0, (log_keep + m - top).exp()), (i - top).exp()

@@ -53,9 +53,10 @@ class FusedLayer(NonlinearLayer):
     def _read_out(
         self, steps: tuple[Tensor, ...], h0: Tensor, timing: Timing
     ) -> tuple[Tensor, Tensor]:
-        if self.execution != "auto" or len(steps) > 1:
+        x, *lengths_of_steps = steps
+        if self.execution != "auto" or lengths_of_steps:
             return super()._read_out(steps, h0, timing)
-        return cell_scan(self.kind, steps[0], *self._blocks(), h0, timing.resets, timing.lengths)
+        return cell_scan(self.kind, x, *self._blocks(), h0, timing.resets, timing.lengths)
 
     def output(self, h: Tensor) -> Tensor:
         """The hidden states, of those or of whole states."""
