@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from resolvent.bench import medians
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
 from resolvent.model import LanguageModel
 from resolvent.train import Learner
@@ -44,15 +45,11 @@ def of_size(choices: LanguageChoices, parameters: int) -> LanguageChoices:
 
 
 def seconds_a_step(choices: LanguageChoices) -> float:
-    """Of training alone, after a first step that warms up."""
+    """Processor time of training alone: the median of a few steps, after one that warms up."""
     learner = Learner(LanguageModel(language_config(choices, BOUNDARY + 1, BOUNDARY)))
     x = torch.randint(0, 256, (choices.batch_size, choices.length + 1))
-    taken = []
-    for _ in range(4):
-        start = time.process_time()
-        learner(x).mean().backward()
-        taken.append(time.process_time() - start)
-    return min(taken[1:])
+    (step,) = medians([lambda: learner(x).mean().backward()], 3, time.process_time)
+    return step / 1e3
 
 
 def main() -> None:
