@@ -1,6 +1,6 @@
 """Writes benchmarks/results.md: the ops and models of the package beside others, measured here.
 
-python benchmarks/make_results.py [NAME ...] [--new]
+python benchmarks/make_results.py [NAME ...] [--new] [OPTIONS of the one script that is named]
 
 NAME is an op of `resolvent bench` or a script of this folder; the sections of all others stay as
 they are, so that the page can be made in parts. Without names everything is run, which takes half
@@ -31,7 +31,11 @@ faster). "reached" is the share of the machine's measured limit that the plain a
 or the memory that it must move, makes up.
 """
 MARK = "## "
-SCRIPTS = [*sorted(HERE.rglob("bench_*.py")), HERE / "language_inference.py"]
+SCRIPTS = [
+    *sorted(HERE.rglob("bench_*.py")),
+    HERE / "time_invariant.py",
+    HERE / "language_inference.py",
+]
 
 
 def main() -> None:
@@ -40,7 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(commands))
     parser.add_argument("--new", action="store_true", help="only those that have no section yet")
-    options = parser.parse_args()
+    options, passed_on = parser.parse_known_args()
+    if passed_on and len(options.names) != 1:
+        parser.error(f"{' '.join(passed_on)}: options are for one script; name it")
     if unknown := sorted({*options.names} - {*commands}):
         parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(commands)}")
     sections = read_sections(PAGE.read_text() if PAGE.exists() else "")
@@ -49,7 +55,7 @@ def main() -> None:
         if options.new and name in sections:
             continue
         print(f"measuring {name}", flush=True)
-        sections[name], code = measure(name, commands[name])
+        sections[name], code = measure(name, [*commands[name], *passed_on])
         failed += [name] * (code != 0)
         write_atomic(PAGE, page(sections))
     if failed:

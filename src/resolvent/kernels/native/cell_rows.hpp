@@ -52,6 +52,15 @@ struct CellLayout {
   Packed<Real> forward() const { return {n, kGates * n}; }
   Packed<Real> backward() const { return {kGates * n, n}; }
 
+  // R h as it lies: for so few steps that packing R would take longer than they do.
+  static constexpr Index kFewSteps = 4;
+  void multiply(const Real* weight, Index head, Index count, const Real* x, Index x_stride, Real* y,
+                Index y_stride) const {
+    for (Index i = 0; i < kGates * n; ++i)
+      for (Index j = 0; j < count; ++j)
+        y[j * y_stride + i] = dot(unit(weight, head, i), x + j * x_stride, n);
+  }
+
   // The matrix of one head, for products with h, or for products with gradients of the gates.
   void pack(const Real* weight, Index head, Real* to) const {
     forward().pack_columns(to, [&](Index column) { return unit(weight, head, column); });

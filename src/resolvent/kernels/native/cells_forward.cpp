@@ -27,7 +27,7 @@ class Pass {
     }
     for (Index t = 0; t < longest; ++t) {
       for (Index j = 0; j < piece_.rows; ++j) interrupt(j, t);
-      at_.forward().multiply(matrix_, piece_.rows, state_, kState(), r_, at_.forward().width());
+      multiply();
       for (Index j = 0; j < piece_.rows; ++j)
         if (t < stop(j)) advance(j, t);
     }
@@ -39,6 +39,12 @@ class Pass {
   Index row(Index j) const { return piece_.row + j; }
   Index stop(Index j) const { return array_.in.rows.stop(row(j), at_.l); }
   Real* state(Index j, Index s) const { return state_ + j * kState() + s * at_.n; }
+
+  void multiply() {
+    const Index width = at_.forward().width();
+    if (matrix_) return at_.forward().multiply(matrix_, piece_.rows, state_, kState(), r_, width);
+    at_.multiply(array_.in.weight, piece_.head, piece_.rows, state_, kState(), r_, width);
+  }
 
   void begin(Index j, Index s) {
     const Real* h0 = array_.in.h0;
@@ -84,15 +90,16 @@ void run(const CellSize& size, const CellForward<Real>& array) {
   const int threads =
       worthwhile(size.threads, size.b * size.l * Cell::kGates * size.units() * size.n);
   const Pieces pieces(size, Packed<Real>::kRows);
+  const bool packs = size.l > at.kFewSteps;
   const Index matrix = at.forward().numbers(), scratch = Pass<Cell, Real>::numbers(at, pieces.most());
-  const Buffer<Real> matrices(size.m * matrix), scratches(threads * scratch);
+  const Buffer<Real> matrices(packs ? size.m * matrix : 0), scratches(threads * scratch);
   prefer_large_pages(array.h, size.b * size.l * size.units());
-  parallel_for(size.m, threads, [&](Index head, int) {
+  parallel_for(packs ? size.m : 0, threads, [&](Index head, int) {
     at.pack(array.in.weight, head, matrices.data() + head * matrix);
   });
   parallel_for(size.m * pieces.count, threads, [&](Index item, int thread) {
     const Piece piece = pieces[item];
-    Pass<Cell, Real>(size, array, matrices.data() + piece.head * matrix,
+    Pass<Cell, Real>(size, array, packs ? matrices.data() + piece.head * matrix : nullptr,
                      scratches.data() + thread * scratch, piece)
         .run();
   });

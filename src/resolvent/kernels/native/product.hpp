@@ -6,6 +6,21 @@
 
 namespace resolvent {
 
+// sum_i x_i y_i
+template <class Real>
+inline Real dot(const Real* x, const Real* y, Index count) {
+  using V = Vector<Real>;
+  constexpr Index kLane = kLanes<Real>, kSums = 4;
+  V sums[kSums] = {};
+  Index i = 0;
+  for (; i + kSums * kLane <= count; i += kSums * kLane)
+    for (Index k = 0; k < kSums; ++k)
+      sums[k] = sums[k] + load<V>(x + i + k * kLane) * load<V>(y + i + k * kLane);
+  Real total = sum<Real, kLane>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < count; ++i) total += x[i] * y[i];
+  return total;
+}
+
 template <class Real>
 struct Packed {
   static constexpr int kVectors = 2, kWidth = kVectors * kLanes<Real>;
@@ -34,15 +49,25 @@ struct Packed {
           *to++ = first + j < columns ? row(i)[first + j] : Real{0};
   }
 
-  // y_j = sum_i x_ji matrix_i for `count` rows x_j and y_j, which lie apart by their strides
+  // y_j = sum_i x_ji matrix_i for `count` rows x_j and y_j, which lie apart by their strides. Many
+  // rows take a strip, which fits the first cache, one after the other.
   void multiply(const Real* matrix, Index count, const Real* x, Index x_stride, Real* y,
                 Index y_stride) const {
+    const auto rows_of = [&](Index first, Index strip, auto held, auto wide) {
+      part<decltype(held)::value, decltype(wide)::value>(
+          matrix + strip * rows * kWidth, x + first * x_stride, x_stride,
+          y + first * y_stride + strip * kWidth, y_stride);
+    };
+    if (count >= kRows) {
+      for (Index strip = 0; strip < strips(); ++strip)
+        cover<kRows>(0, count, [&](Index first, auto held) {
+          rows_of(first, strip, held, std::integral_constant<int, 1>{});
+        });
+      return;
+    }
     cover<kRows>(0, count, [&](Index first, auto held) {
-      constexpr int J = decltype(held)::value;
-      cover<kRows / J>(0, strips(), [&](Index strip, auto wide) {
-        part<J, decltype(wide)::value>(matrix + strip * rows * kWidth, x + first * x_stride,
-                                       x_stride, y + first * y_stride + strip * kWidth, y_stride);
-      });
+      cover<kRows / decltype(held)::value>(
+          0, strips(), [&](Index strip, auto wide) { rows_of(first, strip, held, wide); });
     });
   }
 
