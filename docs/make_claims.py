@@ -83,17 +83,12 @@ def measure(claim: Claim, seeds: int) -> str:
 
 
 def write(new: dict[str, str]) -> None:
-    """The page with new sections: claims that exist, in their order; then what was never run."""
+    """The page with new sections: what was never run, then claims that exist, in their order."""
     sections = {**read_sections(), **new}
-    text, missing = [INTRODUCTION], []
-    for paper, claim in in_order():
-        title = heading(paper, claim)
-        if title in sections:
-            text.append(f"{MARK}{title}\n\n{sections[title]}\n")
-        else:
-            missing.append(f"`{claim.name}`")
-    if missing:
-        text.append(f"Not run yet: {', '.join(missing)}.\n")
+    titles = {heading(paper, claim): claim for paper, claim in in_order()}
+    missing = [f"`{claim.name}`" for title, claim in titles.items() if title not in sections]
+    text = [INTRODUCTION, f"Not run yet: {', '.join(missing)}.\n"] if missing else [INTRODUCTION]
+    text += [f"{MARK}{title}\n\n{sections[title]}\n" for title in titles if title in sections]
     write_atomic(PAGE, "\n".join(text))
 
 
