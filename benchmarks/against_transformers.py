@@ -92,7 +92,7 @@ def main() -> None:
     rows = text[cut:][: 32 * (options.length + 1)].reshape(-1, options.length + 1)
     held_out = torch.from_numpy(rows.astype(np.int64))
     courses = {}
-    print("model         seconds   steps  ms a step  bits per byte")
+    print("model         seconds   steps  ms a step  bits per byte", flush=True)
     for name, (model, logits) in contenders(options.d_model, options.layers).items():
         courses[name] = race(model, logits, text[:cut], held_out, options)
         for spent, step, bits in courses[name]:

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("model         parameters  width  steps  seconds  bits per byte")
+    print("model         parameters  width  steps  seconds  bits per byte", flush=True)
     for name in options.models:
         choices = of_size(LanguageChoices(name, seed=options.seed), options.parameters)
         steps = max(1, int(60 * options.minutes / seconds_a_step(choices)))

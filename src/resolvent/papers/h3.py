@@ -10,7 +10,7 @@ from resolvent.model import LanguageConfig
 from resolvent.papers.base import Claim, Paper, Row, spread
 from resolvent.papers.tokens import accuracy
 
-LENGTH, STEPS, SOLVED = 24, 400, 0.95
+LENGTH, STEPS, SOLVED = 24, 300, 0.95
 
 PUBLISHED = {"H3": ("1.00", "0.998"), "S4D": ("0.356", "0.860")}
 """Accuracies on induction heads and on associative recall (Fu et al. 2023, table 2)."""

@@ -23,7 +23,7 @@ LARGE = 1e4
 """Size from which on a token counts as diverged."""
 HELD_OUT = 20
 """One in so many files of the text is only tested on."""
-WINDOW, STEPS = 96, 400
+WINDOW, STEPS = 96, 250
 
 
 def flow(x: np.ndarray, mu: float, delta: float, depth: float) -> tuple[float, np.ndarray]:
@@ -178,7 +178,7 @@ PAPER = Paper(
             "convergent-is-worse",
             "a language model whose tokens converge is worse than one whose tokens diverge",
             scenarios,
-            400,
+            200,
         ),
     ),
 )
