@@ -20,6 +20,7 @@ from resolvent.papers import (
     token_dynamics,
     vssd,
     xlstm,
+    zoology,
 )
 from resolvent.papers.base import Claim, Paper, Row
 
@@ -39,6 +40,7 @@ ALL: tuple[Paper, ...] = (
     mamba.PAPER,
     language.GLA,
     mamba2.PAPER,
+    zoology.PAPER,
     vssd.PAPER,
     mamba.NEGATIVE,
     ptd.PAPER,

@@ -6,7 +6,7 @@ from functools import partial
 
 from resolvent.layers import Mamba3
 from resolvent.papers.base import Claim, Paper
-from resolvent.papers.parity import Variant, track
+from resolvent.papers.parity import Course, Variant, track
 
 VARIANTS = {
     "states that turn": Variant("Mamba3", {"d_state": 16, "rotation": 1.0}, "1.00", True),
@@ -27,7 +27,7 @@ PAPER = Paper(
         Claim(
             "rotation-counts",
             "with states that turn it tracks parity beyond the trained length, without it does not",
-            partial(track, VARIANTS),
+            partial(track, VARIANTS, course=Course(16, 64, 600)),
             120,
         ),
     ),
