@@ -147,9 +147,14 @@ class Mix(nn.Module):
         if self.form.gated:
             self.linear = nn.Linear(d_model, 2 * d_model if self.form.value == "Wg" else d_model)
 
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything, dropout aside."""
+        return self.form != _FORMS["none"]
+
     def forward(self, y: Tensor, dropout: float = 0.0) -> Tensor:
         """Mix y (b, l, d_model), or (b, d_model) without dropout."""
-        if self.form == _FORMS["none"]:
+        if not self.changes:
             return tied_dropout(y, dropout)
         g = tied_dropout(F.gelu(y), dropout)
         if not self.form.gated:

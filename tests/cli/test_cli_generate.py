@@ -38,6 +38,14 @@ def test_text_is_that_of_the_model(folder, capsys):
     assert [found] == expected
 
 
+def test_weights_in_few_bits(folder, capsys):
+    expected = LanguageModel.from_pretrained(folder, weights="int8").generate(
+        "abc", 9, Sampling(temperature=0)
+    )
+    command = (folder, "--prompt", "abc", "--max-tokens", 9, "--temperature", 0)
+    assert [said(capsys, *command, "--weights", "int8")] == expected
+
+
 def test_a_state_goes_on(folder, capsys, tmp_path):
     model = LanguageModel.from_pretrained(folder)
     greedy = ("--max-tokens", 3, "--temperature", 0, "--state", tmp_path / "state")

@@ -9,7 +9,14 @@ import torch
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
 from resolvent.cli import main
 from resolvent.data import DataError
-from resolvent.data.text import Windows, documents, make_window_loader, open_tokens, write_tokens
+from resolvent.data.text import (
+    Windows,
+    digest,
+    documents,
+    make_window_loader,
+    open_tokens,
+    write_tokens,
+)
 from resolvent.model import LanguageConfig, LanguageModel
 from resolvent.model.tokenizer import Bytes
 from resolvent.train import Learner, NextToken
@@ -30,9 +37,9 @@ def test_documents_become_tokens_and_windows(tmp_path):
     (tmp_path / "texts" / "b.txt").write_text("second")
     (tmp_path / "texts" / "a.txt").write_text("füü")
     path = tmp_path / "tokens"
-    size = write_tokens(documents(tmp_path / "texts"), Bytes().encode, path, 257, 256)
+    write_tokens(documents(tmp_path / "texts"), Bytes().encode, path, 257, 256)
     tokens = open_tokens(path, 257)
-    assert size == len("füüsecond".encode()) and isinstance(tokens, np.memmap)
+    assert isinstance(tokens, np.memmap)
     assert tokens.tolist() == [256, *"füü".encode(), 256, *b"second"]
     loader = make_window_loader(Windows(tokens, 5), 2, shuffle=False)
     x, lengths, y, index = (torch.cat(v) for v in zip(*loader, strict=True))
@@ -40,6 +47,13 @@ def test_documents_become_tokens_and_windows(tmp_path):
     # every token but the first is predicted once
     predicted = [t for row, n in zip(x.tolist(), lengths, strict=True) for t in row[1 : n + 1]]
     assert predicted == tokens.tolist()[1:]
+
+
+def test_texts_are_told_apart():
+    found, size = digest(["füü", "second"])
+    assert size == len("füüsecond".encode()) and found == digest(["füü", "second"])[0]
+    others = [["füüsecond"], ["füüs", "econd"], ["second", "füü"], ["füü", "second", ""]]
+    assert len({found, digest(["füü", "second"], b"x")[0], *(digest(x)[0] for x in others)}) == 6
 
 
 def test_a_separator_and_long_documents(tmp_path, monkeypatch):
@@ -122,7 +136,14 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(text, tmp_path, monkeypa
     with pytest.raises(ValueError, match="an unfinished run with lr 0.003 is here"):
         other = LanguageChoices(**TINY, steps=6, lr=1.0)
         fit_language(text, other, tmp_path / "cut", quiet=True)
-    resumed, _ = fit_language(text, choices, tmp_path / "cut", quiet=True)
+    known = text.read_text()
+    text.write_text(known.upper())
+    with pytest.raises(ValueError, match="an unfinished run with sha256 .* is here"):
+        fit_language(text, choices, tmp_path / "cut", quiet=True)
+    text.write_text(known)
+    with monkeypatch.context() as patch:
+        patch.setattr("resolvent.workflow.language.write_tokens", None)  # they are there
+        resumed, _ = fit_language(text, choices, tmp_path / "cut", quiet=True)
     for name, x in whole.state_dict().items():
         assert x.equal(resumed.state_dict()[name]), name
 

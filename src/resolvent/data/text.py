@@ -8,6 +8,7 @@ once.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -48,13 +49,26 @@ def documents(source: str | Path, separator: str | None = None) -> Iterator[str]
         raise DataError(f"source: {path} holds no text")
 
 
+def digest(texts: Iterable[str], tokenizer: bytes = b"") -> tuple[str, int]:
+    """What tells these texts, read by this tokenizer's file, from all others; and their bytes.
+
+    It takes the memory of one document.
+    """
+    found, size = hashlib.sha256(hashlib.sha256(tokenizer).digest()), 0
+    for text in texts:
+        document = text.encode()
+        size += len(document)
+        found.update(hashlib.sha256(document).digest())
+    return found.hexdigest(), size
+
+
 def write_tokens(
     texts: Iterable[str],
     encode: Callable[[str], Sequence[int]],
     path: str | Path,
     vocab_size: int,
     boundary: int | None,
-) -> int:
+) -> None:
     """Encode documents into one token file, in the memory that a piece of a document takes.
 
     Args:
@@ -63,19 +77,13 @@ def write_tokens(
         path: the file; written whole or not at all.
         vocab_size: decides the width of the numbers, 2 or 4 bytes.
         boundary: the token before each document; None: nothing is put there.
-
-    Returns:
-        The number of bytes of text.
     """
-    size = 0
     with writing(path) as file:
         for text in texts:
-            size += len(text.encode())
             if boundary is not None:
                 file.write(np.array([boundary], _dtype(vocab_size)).tobytes())
             for piece in _pieces(text):
                 file.write(np.asarray(encode(piece), _dtype(vocab_size)).tobytes())
-    return size
 
 
 def open_tokens(path: str | Path, vocab_size: int) -> np.ndarray:

@@ -17,6 +17,11 @@ A filter over the last n inputs has those inputs as its state:
 
 short_convolution    a few taps, fused
 filter_features      many taps, by FFT
+
+Weights in few bits, and a step of a whole model as one native call:
+
+pack, linear         matrices as they are stored, and their products
+Program              stages on buffers that are allocated once
 """
 
 from resolvent.execute.finite import filter_features
@@ -26,12 +31,30 @@ from resolvent.execute.run import run
 from resolvent.execute.semiring import LOWEST, running
 from resolvent.execute.step import loop, step
 from resolvent.execute.unroll import last_state, unroll
-from resolvent.kernels import cell_scan, cell_step, diagonal_scan, short_convolution
+from resolvent.kernels import (
+    FEW,
+    STORAGES,
+    Packed,
+    Program,
+    cell_scan,
+    cell_step,
+    diagonal_scan,
+    linear,
+    native_program,
+    pack,
+    rows,
+    short_convolution,
+    unpack,
+)
 
 __all__ = [
     "EXECUTIONS",
+    "FEW",
     "LOWEST",
+    "STORAGES",
     "NewtonOptions",
+    "Packed",
+    "Program",
     "Solution",
     "cell_scan",
     "cell_step",
@@ -40,12 +63,17 @@ __all__ = [
     "diagonal_scan",
     "filter_features",
     "last_state",
+    "linear",
     "loop",
+    "native_program",
     "newton",
+    "pack",
+    "rows",
     "run",
     "running",
     "short_convolution",
     "step",
+    "unpack",
     "unroll",
     "why_illegal",
 ]

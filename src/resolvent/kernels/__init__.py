@@ -9,20 +9,31 @@ from resolvent.kernels.backend import OpStatus, status, using
 from resolvent.kernels.cells import cell_scan, cell_step
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
+from resolvent.kernels.linear import FEW, STORAGES, Packed, linear, pack, rows, unpack
 from resolvent.kernels.matrix import delta_rule, matrix_scan
+from resolvent.kernels.program import Program, native_program
 from resolvent.kernels.selective import Selective, selective_scan
 
 __all__ = [
+    "FEW",
+    "STORAGES",
     "OpStatus",
+    "Packed",
+    "Program",
     "Selective",
     "cell_scan",
     "cell_step",
     "delta_rule",
     "diagonal_scan",
     "diagonal_ssm",
+    "linear",
     "matrix_scan",
+    "native_program",
+    "pack",
+    "rows",
     "selective_scan",
     "short_convolution",
     "status",
+    "unpack",
     "using",
 ]

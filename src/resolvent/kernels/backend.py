@@ -32,6 +32,7 @@ OPS = (
     "diagonal_ssm",
     "elman_scan",
     "gru_scan",
+    "linear",
     "lstm_scan",
     "matrix_scan",
     "selective_scan",

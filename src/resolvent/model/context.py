@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from resolvent.layers import load_state, save_state, select_rows
-from resolvent.model.language import LanguageModel
+from resolvent.model.network import LanguageNetwork
 
 CHUNK = 2048
 """Most tokens of a row that are read at once: what a long prompt costs in memory."""
@@ -41,9 +41,9 @@ class Context(NamedTuple):
         save_state(self, path)
 
 
-def empty_context(model: LanguageModel, rows: int) -> Context:
+def empty_context(model: LanguageNetwork, rows: int) -> Context:
     """Before the first token; the logits are zeros."""
-    like, size = model.embedding.weight, model.config.vocab_size
+    like, size = model.like, model.config.vocab_size
     return Context(
         model.initial_state(rows),
         like.new_zeros(rows, size),
@@ -52,7 +52,7 @@ def empty_context(model: LanguageModel, rows: int) -> Context:
     )
 
 
-def load_context(model: LanguageModel, path: str | Path) -> Context:
+def load_context(model: LanguageNetwork, path: str | Path) -> Context:
     """Read what :meth:`Context.save` wrote, for the same model.
 
     Raises:
@@ -63,7 +63,7 @@ def load_context(model: LanguageModel, path: str | Path) -> Context:
 
 @torch.no_grad()
 def read(
-    model: LanguageModel,
+    model: LanguageNetwork,
     prompts: Sequence[Tensor],
     context: Context | None = None,
     chunk: int = CHUNK,
@@ -117,7 +117,7 @@ class PrefixCache:
         capacity: most contexts kept; the least recently used goes first.
     """
 
-    def __init__(self, model: LanguageModel, capacity: int = 16):
+    def __init__(self, model: LanguageNetwork, capacity: int = 16):
         self.model, self.capacity = model, capacity
         self.kept: OrderedDict[tuple[int, ...], Context] = OrderedDict()
 

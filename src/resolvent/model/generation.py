@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from resolvent.model.context import Context, read
-from resolvent.model.language import LanguageModel
+from resolvent.model.decoder import Decoder
+from resolvent.model.network import LanguageNetwork
 from resolvent.model.sampling import Sampler, Sampling
 from resolvent.model.tokenizer import TextStream
 
@@ -33,6 +34,7 @@ class Generation:
         context: what the rows have read before.
 
     Attributes:
+        decoder: what reads the chosen tokens; its ``reason`` says why this is slow, if it is.
         tokens: the tokens chosen so far, one list a row.
         pieces: the text (or the tokens) given out so far, one a row.
 
@@ -43,7 +45,7 @@ class Generation:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: LanguageNetwork,
         prompts: Prompts,
         max_tokens: int = 128,
         sampling: Sampling | None = None,
@@ -56,16 +58,22 @@ class Generation:
         texts = isinstance(rows[0], str)
         words = [x for x in stop if isinstance(x, str)]
         tokenizer = model.need_tokenizer() if texts or words else None
-        self.model, self.left = model, max_tokens
+        self.left = max_tokens
         self.streams = [TextStream(tokenizer, words) if tokenizer else None for _ in rows]
         encoded = [tokenizer.encode(x) if texts else x for x in rows]  # type: ignore[union-attr, arg-type]
-        self.context = read(model, [torch.as_tensor(x) for x in encoded], context)
+        start = read(model, [torch.as_tensor(x) for x in encoded], context)
+        self.decoder = Decoder(model, start)
         self.sampler = Sampler(sampling or Sampling(), len(rows))
         self.ends = {*model.end_tokens, *(x for x in stop if isinstance(x, int))}
         self.texts = texts
         self.alive = torch.ones(len(rows), dtype=torch.bool)
         self.tokens: list[list[int]] = [[] for _ in rows]
         self.pieces: list = ["" if texts else [] for _ in rows]
+
+    @property
+    def context(self) -> Context:
+        """All that was read and chosen so far, as a value."""
+        return self.decoder.context
 
     def __iter__(self) -> Iterator[list]:
         return self
@@ -75,13 +83,12 @@ class Generation:
         if self.left <= 0 or not bool(self.alive.any()):
             raise StopIteration
         self.left -= 1
-        chosen = self.sampler(self.context.logits, self.context.seen).cpu()
+        chosen = self.sampler(self.decoder.logits, self.decoder.seen).cpu()
         before, new = self.alive.clone(), []
         for row, token in enumerate(chosen.tolist()):
             new.append(self._take(row, token) if before[row] else "" if self.texts else [])
         # a chosen token is read even where it ends its row: the context is never behind the text
-        prompts = [chosen[i : i + 1] if before[i] else chosen[:0] for i in range(len(chosen))]
-        self.context = read(self.model, prompts, self.context)
+        self.decoder.read(chosen, before)
         self.pieces = [x + y for x, y in zip(self.pieces, new, strict=True)]
         return new
 

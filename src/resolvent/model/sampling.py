@@ -55,25 +55,38 @@ class Sampling:
             logits: (b, v).
             seen: (b, v) bool, tokens that occurred before.
         """
-        x = logits.double()
-        if self.repetition_penalty != 1:
-            penalised = torch.where(x > 0, x / self.repetition_penalty, x * self.repetition_penalty)
-            x = torch.where(seen, penalised, x)
+        x = self._penalised(logits, seen)
         if self.temperature == 0:
             best = x.argmax(-1, keepdim=True)
             return torch.full_like(x, -torch.inf).scatter(-1, best, 0.0)
         x = (x / self.temperature).log_softmax(-1)
+        if self.top_k is not None or self.top_p is not None:
+            x = self._likeliest(x)
+        if self.min_p is not None:
+            x = x.masked_fill(x.exp() < self.min_p * x.amax(-1, keepdim=True).exp(), -torch.inf)
+        return x.log_softmax(-1)
+
+    def likeliest(self, logits: Tensor, seen: Tensor) -> Tensor:
+        """The likeliest tokens (b,), all that matters at temperature 0; arguments as above."""
+        return self._penalised(logits, seen).argmax(-1)
+
+    def _penalised(self, logits: Tensor, seen: Tensor) -> Tensor:
+        x = logits.double()
+        if self.repetition_penalty == 1:
+            return x
+        penalised = torch.where(x > 0, x / self.repetition_penalty, x * self.repetition_penalty)
+        return torch.where(seen, penalised, x)
+
+    def _likeliest(self, x: Tensor) -> Tensor:
+        """Log-probabilities x without the tokens that top_k and top_p drop."""
         ordered, order = x.sort(dim=-1, descending=True, stable=True)
         keep = torch.ones_like(ordered, dtype=torch.bool)
         if self.top_k is not None:
             keep[:, self.top_k :] = False
-        kept = ordered.masked_fill(~keep, -torch.inf).log_softmax(-1)
         if self.top_p is not None:
-            keep &= kept.exp().cumsum(-1) - kept.exp() < self.top_p
-        if self.min_p is not None:
-            keep &= ordered.exp() >= self.min_p * ordered[:, :1].exp()
-        keep = torch.zeros_like(keep).scatter(-1, order, keep)
-        return x.masked_fill(~keep, -torch.inf).log_softmax(-1)
+            kept = ordered.masked_fill(~keep, -torch.inf).softmax(-1)
+            keep &= kept.cumsum(-1) - kept < self.top_p
+        return x.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -torch.inf)
 
 
 class Sampler:
@@ -93,6 +106,8 @@ class Sampler:
 
     def __call__(self, logits: Tensor, seen: Tensor) -> Tensor:
         """One token (b,) for each row."""
+        if self.sampling.temperature == 0:
+            return self.sampling.likeliest(logits, seen)
         cumulative = self.sampling.log_probabilities(logits, seen).exp().cumsum(-1)
         u = torch.tensor([rng.random() for rng in self.draws], dtype=cumulative.dtype)
         u = u.to(cumulative.device)[:, None] * cumulative[:, -1:]

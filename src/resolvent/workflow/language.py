@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +11,14 @@ from resolvent import train as training
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
 from resolvent.data.text import (
     Windows,
+    digest,
     documents,
     make_window_loader,
     open_tokens,
     write_tokens,
 )
 from resolvent.model import LanguageConfig, LanguageModel
+from resolvent.model.folder import CONFIG
 from resolvent.model.tokenizer import FILE as TOKENIZER
 from resolvent.model.tokenizer import Bytes, FromFile
 from resolvent.train import FitResult, Learner, NextToken, Source, TrainConfig
@@ -76,14 +77,17 @@ def fit_language(
     tokenizer = Bytes() if choices.tokenizer is None else FromFile(choices.tokenizer)
     vocab_size = tokenizer.vocab_size
     boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
-    texts = documents(source, choices.separator)
-    texts = chain([next(texts)], texts)  # no text, no folder
+    known = b"" if choices.tokenizer is None else Path(choices.tokenizer).read_bytes()
+    sha256, size = digest(documents(source, choices.separator), known)
     with alone(folder):
-        sections = {"choices": asdict(choices), "data": {"source": str(source)}}
-        claim(folder, sections, ("choices", "data"), overwrite)
+        encoded = (folder / CONFIG).exists() and (folder / TOKENS).exists() and not overwrite
+        data = {"source": str(source), "sha256": sha256}
+        claim(folder, {"choices": asdict(choices), "data": data}, ("choices", "data"), overwrite)
         if choices.tokenizer is not None:
             shutil.copyfile(choices.tokenizer, folder / TOKENIZER)
-        size = write_tokens(texts, tokenizer.encode, folder / TOKENS, vocab_size, boundary)
+        if not encoded:
+            texts = documents(source, choices.separator)
+            write_tokens(texts, tokenizer.encode, folder / TOKENS, vocab_size, boundary)
         tokens = open_tokens(folder / TOKENS, vocab_size)
         cut = int(len(tokens) * (1 - choices.held_out))
         learned, held_out = (Windows(x, choices.length) for x in (tokens[:cut], tokens[cut:]))

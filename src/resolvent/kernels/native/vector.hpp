@@ -66,6 +66,41 @@ inline void cover(Index first, Index last, const Body& body) {
   if constexpr (widest > 1) cover<widest / 2>(first, last, body);
 }
 
+// Vectors of any kind of numbers at a time, whole ones or, at the end, their first numbers: what lies
+// beyond is zero when read, and not written.
+template <int lanes>
+struct WholeVector {
+  template <class Number>
+  Vector<Number, lanes> read(const Number* from) const {
+    return load<Vector<Number, lanes>>(from);
+  }
+  template <class Number>
+  void write(Number* to, Vector<Number, lanes> v) const {
+    store(to, v);
+  }
+};
+template <int lanes>
+struct PartVector {
+  Index count;
+  template <class Number>
+  Vector<Number, lanes> read(const Number* from) const {
+    Vector<Number, lanes> v{};
+    std::memcpy(&v, from, count * sizeof(Number));
+    return v;
+  }
+  template <class Number>
+  void write(Number* to, Vector<Number, lanes> v) const {
+    std::memcpy(to, &v, count * sizeof(Number));
+  }
+};
+
+// Calls body(column, part) for the vectors that cover columns [first, last).
+template <int lanes, class Body>
+inline void for_vectors(Index first, Index last, const Body& body) {
+  for (; last - first >= lanes; first += lanes) body(first, WholeVector<lanes>{});
+  if (first < last) body(first, PartVector<lanes>{last - first});
+}
+
 // A mode: what a state is, and what multiplies it. V is a real number or a vector of them.
 template <class V, bool is_complex>
 struct Mode {
