@@ -8,10 +8,10 @@ namespace resolvent {
 namespace {
 
 // Outputs and rows whose sums are in registers at once; bytes of weights that an item reads, that
-// are asked for before they are needed, and that come at once. Long rows are asked for by the
-// processor itself.
+// are asked for before they are needed (of short rows the processor does not foresee them), and
+// that come at once.
 inline constexpr int kOutputs = 4, kInputs = 2;
-inline constexpr Index kItemBytes = 1 << 17, kAhead = 1 << 12, kLine = 64, kLong = 1 << 11;
+inline constexpr Index kItemBytes = 1 << 17, kAhead = 1 << 12, kLine = 64;
 
 using V = Vector<float>;
 
@@ -49,8 +49,7 @@ inline void products(const Linear& linear, Index input, Index output) {
   Sums<Kind, inputs, outputs> sums;
   for (Index from = 0; from < weight.k; from += kScaled) {
     const Index to = std::min(from + kScaled, weight.k);
-    if (weight.stride * static_cast<Index>(sizeof *weights) < kLong)
-      for (int o = 0; o < outputs; ++o) prefetch(weights + o * weight.stride + from);
+    for (int o = 0; o < outputs; ++o) prefetch(weights + o * weight.stride + from);
     if constexpr (Kind::kScales) {
       Sums<Kind, inputs, outputs> part;
       part.add(linear, input, weights, from, to);
