@@ -7,7 +7,7 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 RUN    := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint sanitize docs clean
 
 $(RUN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ lint: $(VENV)/.package  ## format, lint, types, import layers
 	$(RUN)/ruff check .
 	$(RUN)/pyright --pythonpath $(RUN)/python
 	$(RUN)/lint-imports
+
+sanitize: $(VENV)/.package  ## the kernels' tests under the address, undefined and thread sanitizers
+	$(RUN)/python tests/sanitize.py all
 
 docs: $(VENV)/.package  ## the site, into site/
 	$(RUN)/mkdocs build --strict

@@ -28,6 +28,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from resolvent.discretize import Rule
 from resolvent.structure import Dense, Householder, Structure, functional_to_real, to_real
@@ -73,12 +74,13 @@ class Continuous:
         """A step size for every step: dt (b, l, m, 1) or (b, l, m, n)."""
         return Varying(Sampled(self, rule, dt), self.C, self.D, self.mimo)
 
-    def select(self, rule: Rule, dt: Tensor) -> Varying:
+    def select(self, rule: Rule, dt: Tensor, bias: Tensor | None = None) -> Varying:
         """A step size, an input map and an output map for every step (Gu & Dao 2023, Mamba).
 
-        B and C are (b, l, m or 1, n), 1 where all heads share them, and dt is (b, l, m, 1).
+        B and C are (b, l, m or 1, n), 1 where all heads share them, and dt is (b, l, m, 1). With a
+        bias (m, 1) the step sizes are softplus(dt + bias).
         """
-        transition = Sampled(self, rule, dt, selective=True)
+        transition = Sampled(self, rule, dt, bias, selective=True)
         return Varying(transition, self.C, self.D, self.mimo, varying_output=True)
 
 
@@ -86,14 +88,21 @@ class Continuous:
 class Sampled:
     """A discrete pair (A, B) that remembers where it comes from and is computed on demand.
 
-    An execution that can fuse the discretisation reads ``continuous``, ``rule`` and ``dt``. If
-    ``selective``, the continuous B leads with axes (b, l) as dt does.
+    An execution that can fuse the discretisation reads ``continuous``, ``rule`` and ``dt``, or what
+    dt is made of: ``raw`` if there is no ``bias``, else softplus(raw + bias). If ``selective``, the
+    continuous B leads with axes (b, l) as dt does.
     """
 
     continuous: Continuous
     rule: Rule
-    dt: Tensor
+    raw: Tensor
+    bias: Tensor | None = None
     selective: bool = False
+
+    @_once
+    def dt(self) -> Tensor:
+        """The step sizes."""
+        return self.raw if self.bias is None else softplus(self.raw + self.bias)
 
     @_once
     def pair(self) -> tuple[Structure, Tensor]:
@@ -107,7 +116,7 @@ class Sampled:
         continuous = self.continuous
         if self.selective:
             continuous = replace(continuous, B=f(continuous.B))
-        return replace(self, continuous=continuous, dt=f(self.dt))
+        return replace(self, continuous=continuous, raw=f(self.raw))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,9 @@ def in_double(system: System) -> System:
     transition = system.transition
     if isinstance(transition, Sampled):
         exact = in_double(transition.continuous)
-        transition = replace(transition, continuous=exact, dt=double(transition.dt))
+        bias = None if transition.bias is None else double(transition.bias)
+        raw = double(transition.raw)
+        transition = replace(transition, continuous=exact, raw=raw, bias=bias)
     else:
         transition = transition.map(double)
     return replace(system, transition=transition, output=double(system.output), D=double(system.D))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn.functional import silu
 
 from resolvent.discretize import mixed
 from resolvent.execute.blocks import in_blocks
@@ -13,13 +14,30 @@ from resolvent.system import Discrete, Sampled, Varying
 
 
 def recur(
-    system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+    system: Discrete,
+    u: Tensor,
+    h0: Tensor,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+    gate: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fused recurrence; arguments as in :func:`resolvent.execute.run`."""
     if u.shape[-1] == 1 and is_selective(system):
-        kernel = _select(system)
-        y, h = selective_scan(kernel, u[..., 0], h0[..., 0], resets, lengths)
+        z = None if gate is None else gate[..., 0]
+        y, h = selective_scan(_select(system), u[..., 0], h0[..., 0], resets, lengths, gate=z)
         return y[..., None], h[..., None]
+    y, h = _recur(system, u, h0, resets, lengths)
+    return gated(y, gate), h
+
+
+def gated(y: Tensor, gate: Tensor | None) -> Tensor:
+    """y silu(gate), or y alone."""
+    return y if gate is None else y * silu(gate.to(y.dtype))
+
+
+def _recur(
+    system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
     if is_matrix(system, u):
         return matrix(system, u, h0, resets, lengths)
     if isinstance(system, Varying) or system.mimo or u.shape[-1] != 1:
@@ -52,7 +70,8 @@ def _select(system: Discrete) -> Selective:
         m = system.D.shape[0]
         B, C = (x.expand(-1, -1, m, -1) for x in (B, C))
     values: Tensor = A.values  # type: ignore[attr-defined]
-    return Selective(values, B, C, transition.dt[..., 0], system.D[:, 0])
+    bias = None if transition.bias is None else transition.bias[:, 0]
+    return Selective(values, B, C, transition.raw[..., 0], system.D[:, 0], bias)
 
 
 @in_blocks

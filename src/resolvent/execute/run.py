@@ -9,7 +9,7 @@ from torch import Tensor
 from resolvent.execute.chunk import chunk
 from resolvent.execute.convolve import convolve
 from resolvent.execute.legality import choose, why_illegal
-from resolvent.execute.recur import recur
+from resolvent.execute.recur import gated, recur
 from resolvent.execute.scan import scan
 from resolvent.execute.step import loop
 from resolvent.system import Discrete
@@ -17,7 +17,6 @@ from resolvent.topology.padding import real_steps, zero_padding
 
 _RUN: dict[str, Callable] = {
     "loop": loop,
-    "recur": recur,
     "convolve": convolve,
     "chunk": chunk,
     "scan": scan,
@@ -31,6 +30,7 @@ def run(
     *,
     resets: Tensor | None = None,
     lengths: Tensor | None = None,
+    gate: Tensor | None = None,
     execution: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Run a discrete system over a batch of sequences.
@@ -42,6 +42,7 @@ def run(
         resets: (b, l) bool, True where the past is dropped before the step (its input is kept).
         lengths: (b,) integers, right padding: later outputs are 0, and a row's final state is that
             of its last real step.
+        gate: (b, l, m, q); the outputs are y silu(gate) instead of y. Default: none.
         execution: one of ``EXECUTIONS``, or "auto" for what is fastest on the device of u.
 
     Returns:
@@ -65,8 +66,13 @@ def run(
             "and the same number of rows"
         )
     if u.numel() == 0:  # no rows or no steps
-        return system.skip(u.sum(3) if system.writes else u, u), h0
+        return gated(system.skip(u.sum(3) if system.writes else u, u), gate), h0
     # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
     real = None if lengths is None else real_steps(lengths, u.shape[1])
-    y, h = _RUN[execution](system, zero_padding(u, real), h0, resets, lengths)
+    u = zero_padding(u, real)
+    if execution == "recur":
+        y, h = recur(system, u, h0, resets, lengths, gate)
+    else:
+        y, h = _RUN[execution](system, u, h0, resets, lengths)
+        y = gated(y, gate)
     return zero_padding(y, real), h

@@ -25,13 +25,16 @@ class Prepared(NamedTuple):
         system: the discrete system to run.
         x: its input (b, l, m, p).
         memory: what to keep for the next call.
-        carry: what `finish` needs besides the output, such as a gate.
+        carry: what `finish` needs besides the output.
+        gate: (b, l, m, q), if the output to finish is to be y silu(gate): with some systems one
+            kernel does both.
     """
 
     system: Discrete
     x: Tensor
     memory: tuple[Tensor, ...] = ()
     carry: tuple[Tensor, ...] = ()
+    gate: Tensor | None = None
 
 
 class Layer(Mixer):
@@ -80,6 +83,7 @@ class Layer(Mixer):
             h0,
             resets=timing.resets,
             lengths=timing.lengths,
+            gate=prepared.gate,
             execution=self.execution if prepared.x.shape[1] > 1 else "auto",
         )
         return y, pack(h)

@@ -15,7 +15,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch.nn.functional import rms_norm
 
 from resolvent.discretize import mixed, signed
 from resolvent.layers.base import Prepared, Timing, full_precision
@@ -91,12 +91,14 @@ class Mamba(SelectiveLayer):
             low, B, C = self.x_proj(x).split([self.dt_proj.in_features, n, n], -1)
             if self.norm_eps is not None:
                 low, B, C = (rms_norm(v, v.shape[-1:], eps=self.norm_eps) for v in (low, B, C))
-            dt = step_size(self.dt_proj(low) + self.dt_bias, timing)
+            dt, bias = self.dt_proj(low), self.dt_bias[:, None]
+            if timing.dt is not None:
+                dt, bias = step_size(dt + self.dt_bias, timing), None
             A = Diagonal(self.eigenvalues)
             continuous = Continuous(A, B[:, :, None], C[:, :, None], self.D[:, None])
-            system = continuous.select(self.rule, dt[..., None])
-        return Prepared(system, x[..., None], (tail,), (z,))
+            system = continuous.select(self.rule, dt[..., None], bias)
+        return Prepared(system, x[..., None], (tail,), gate=z[..., None])
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
-        """Gate and project back."""
-        return self.out_proj(y[..., 0] * silu(prepared.carry[0]))
+        """Project the gated output back."""
+        return self.out_proj(y[..., 0])

@@ -2,7 +2,7 @@
 // float32 they are right to about one unit in the last place, as those of PyTorch are.
 #pragma once
 
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -47,10 +47,23 @@ template <class V>
 inline V smaller(V x, V y) {
   return x > y ? y : x;
 }
+// Whether a comparison of vectors holds in all of their lanes.
+template <class Mask>
+inline bool everywhere(Mask mask) {
+  using Word = Vector<std::int64_t, sizeof(Mask) / sizeof(std::int64_t)>;
+  bool holds = true;
+  for (std::size_t i = 0; i < sizeof(Mask) / 8; ++i) holds = holds && bits<Word>(mask)[i] == -1;
+  return holds;
+}
+
+template <class V>
+inline V magnitude(V x) {
+  return larger(x, -x);
+}
 
 // Constants. kRound is so large that numbers near it are integers, which its lowest bits show.
 // kExp2: 2^x for |x| <= 1/2; its value and its slope at 0 are exact, so that slow decays, which are
-// products of many factors close to 1, stay right. kLog1p: log(1 + x) / s as a polynomial in s^2,
+// products of many factors close to 1, stay right; kExp2Short ends a term earlier. kLog1p: log(1 + x) / s as a polynomial in s^2,
 // s = x / (2 + x), for 0 <= x <= 1. float32: least largest relative error; float64: Taylor series.
 template <class Real>
 struct Constants;
@@ -62,6 +75,8 @@ struct Constants<float> {
   static constexpr float kLn2High = 0x1.62ep-1f, kLn2Low = 0x1.0bfbe8p-15f;
   static constexpr float kExp2[] = {1, 0x1.62e430p-1f, 0x1.ebfbdcp-3f, 0x1.c6af88p-5f,
                                     0x1.3b2e0cp-7f, 0x1.5f03dap-10f, 0x1.414ed2p-13f};
+  static constexpr float kExp2Short[] = {1, 0x1.62e430p-1f, 0x1.ebf9f2p-3f, 0x1.c6b3a6p-5f,
+                                         0x1.3cdb42p-7f, 0x1.5caadep-10f};
   static constexpr float kLog1p[] = {2, 0.66666676f, 0.39998888f, 0.28616599f, 0.21430711f,
                                      0.2428968f};
 };
@@ -73,6 +88,7 @@ struct Constants<double> {
   static constexpr double kExp2[] = {
       taylor(0), taylor(1), taylor(2), taylor(3),  taylor(4),  taylor(5),  taylor(6),
       taylor(7), taylor(8), taylor(9), taylor(10), taylor(11), taylor(12), taylor(13)};
+  static constexpr const auto& kExp2Short = kExp2;
   static constexpr double kLog1p[] = {2.,      2. / 3,  2. / 5,  2. / 7,  2. / 9,  2. / 11,
                                       2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21, 2. / 23,
                                       2. / 25, 2. / 27, 2. / 29, 2. / 31, 2. / 33};
@@ -86,11 +102,23 @@ inline V polynomial(const Element<V> (&c)[count], V x) {
   return sum;
 }
 
-// x 2^k for integers k from kLowest to kHighest.
+// An integer, and how it looks when it is added to kRound: in the lowest bits.
 template <class V>
-inline V scaled(V x, V k) {
+struct Whole {
+  V value, raised;
+};
+template <class V>
+inline Whole<V> nearest_integer(V x) {
   using K = Constants<Element<V>>;
-  return bits<V>(bits<Integers<V>>(x) + (bits<Integers<V>>(k + K::kRound) << K::kMantissa));
+  const V raised = x + K::kRound;
+  return {raised - K::kRound, raised};
+}
+
+// x 2^k for k from kLowest to kHighest.
+template <class V>
+inline V scaled(V x, Whole<V> k) {
+  using K = Constants<Element<V>>;
+  return bits<V>(bits<Integers<V>>(x) + (bits<Integers<V>>(k.raised) << K::kMantissa));
 }
 
 #ifdef __AVX512F__
@@ -99,14 +127,28 @@ inline Vector<float> larger(Vector<float> x, Vector<float> y) { return _mm512_ma
 inline Vector<double> larger(Vector<double> x, Vector<double> y) { return _mm512_maskz_max_pd(-1, y, x); }
 inline Vector<float> smaller(Vector<float> x, Vector<float> y) { return _mm512_maskz_min_ps(-1, y, x); }
 inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm512_maskz_min_pd(-1, y, x); }
-inline Vector<float> scaled(Vector<float> x, Vector<float> k) { return _mm512_maskz_scalef_ps(-1, x, k); }
-inline Vector<double> scaled(Vector<double> x, Vector<double> k) { return _mm512_maskz_scalef_pd(-1, x, k); }
+inline Vector<float> scaled(Vector<float> x, Whole<Vector<float>> k) {
+  return _mm512_maskz_scalef_ps(-1, x, k.value);
+}
+inline Vector<double> scaled(Vector<double> x, Whole<Vector<double>> k) {
+  return _mm512_maskz_scalef_pd(-1, x, k.value);
+}
+#elif defined(__AVX2__)
+inline Vector<float> larger(Vector<float> x, Vector<float> y) { return _mm256_max_ps(y, x); }
+inline Vector<double> larger(Vector<double> x, Vector<double> y) { return _mm256_max_pd(y, x); }
+inline Vector<float> smaller(Vector<float> x, Vector<float> y) { return _mm256_min_ps(y, x); }
+inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm256_min_pd(y, x); }
 #endif
 
+// Exponents of 2 up to this size give a normal number.
+template <class Real>
+inline constexpr Real kNormal = -Constants<Real>::kLowest;
+
+// 2^x for |x| <= kNormal; float32 within 1.4 units in the last place, less the closer x is to 0.
 template <class V>
-inline V nearest_integer(V x) {
-  using K = Constants<Element<V>>;
-  return (x + K::kRound) - K::kRound;
+inline V exp2_normal(V x) {
+  const Whole<V> k = nearest_integer(x);
+  return scaled(polynomial(Constants<Element<V>>::kExp2Short, x - k.value), k);
 }
 
 // 2^x; what is too small or too large for a normal number is the smallest or the largest one.
@@ -114,8 +156,8 @@ template <class V>
 inline V exp2(V x) {
   using K = Constants<Element<V>>;
   x = smaller(larger(x, all<V>(K::kLowest)), all<V>(K::kHighest));
-  const V k = nearest_integer(x);
-  return scaled(polynomial(K::kExp2, x - k), k);
+  const Whole<V> k = nearest_integer(x);
+  return scaled(polynomial(K::kExp2, x - k.value), k);
 }
 
 inline constexpr double kLog2E = 0x1.71547652b82fep0;
@@ -127,8 +169,9 @@ inline V exp(V x) {
   using K = Constants<Real>;
   constexpr auto kTurn = static_cast<Real>(kLog2E);
   x = smaller(larger(x, all<V>(K::kLowest / kTurn)), all<V>(K::kHighest / kTurn));
-  const V k = nearest_integer(x * kTurn);
-  return scaled(polynomial(K::kExp2, ((x - k * K::kLn2High) - k * K::kLn2Low) * kTurn), k);
+  const Whole<V> k = nearest_integer(x * kTurn);
+  const V rest = (x - k.value * K::kLn2High) - k.value * K::kLn2Low;
+  return scaled(polynomial(K::kExp2, rest * kTurn), k);
 }
 
 template <class V>
@@ -142,11 +185,17 @@ inline V tanh(V x) {
   return 1 - 2 / (exp(2 * x) + 1);
 }
 
+// log(1 + x) for 0 <= x <= 1
+template <class V>
+inline V log1p(V x) {
+  const V s = x / (2 + x);
+  return s * polynomial(Constants<Element<V>>::kLog1p, s * s);
+}
+
 // log(1 + e^x)
 template <class V>
 inline V softplus(V x) {
-  const V y = exp(x < 0 ? x : -x), s = y / (2 + y);
-  return larger(x, V{}) + s * polynomial(Constants<Element<V>>::kLog1p, s * s);
+  return larger(x, V{}) + log1p(exp(-magnitude(x)));
 }
 
 }  // namespace resolvent

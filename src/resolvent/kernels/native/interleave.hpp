@@ -1,6 +1,8 @@
 // Modes as they lie in memory, where a complex number is its real part before its imaginary part.
 #pragma once
 
+#include <algorithm>
+
 #include "vector.hpp"
 
 namespace resolvent {
@@ -25,6 +27,13 @@ struct Pattern<std::index_sequence<i...>> {
   using Imaginary = std::index_sequence<(2 * i + 1)...>;
   using Low = std::index_sequence<(i / 2 + i % 2 * n)...>;
   using High = std::index_sequence<((i + n) / 2 + i % 2 * n)...>;
+
+  // Even or odd groups of numbers, within blocks of the registers: the low half of a block from the
+  // first vector, the high half from the second.
+  template <std::size_t group, std::size_t block, std::size_t odd>
+  using Halves = std::index_sequence<(i % block < block / 2 ? 0 : n) + i / block * block +
+                                     i % (block / 2) / group * 2 * group + odd * group +
+                                     i % group...>;
 };
 
 // `lanes` consecutive modes.
@@ -53,6 +62,27 @@ inline void store_modes(Real* to, Mode<Vector<Real, lanes>, is_complex> x) {
     store(to, pick(x.re, x.im, typename Lanes::Low{}));
     store(to + lanes, pick(x.re, x.im, typename Lanes::High{}));
   }
+}
+
+// The sums of the lanes of each of `lanes` vectors, in their order. Neighbours within 16 bytes are
+// added first, since numbers move freely there.
+template <class Real, int lanes>
+inline Vector<Real, lanes> sums_of(const Vector<Real, lanes>* v) {
+  using V = Vector<Real, lanes>;
+  using Lanes = Pattern<std::make_index_sequence<lanes>>;
+  constexpr int kNear = std::min<int>(lanes, 16 / sizeof(Real)), kFar = std::min(kNear, lanes / 2);
+  V part[lanes];
+  for (int i = 0; i < lanes; ++i) part[i] = v[i];
+  for (int left = lanes / 2; left > 0; left /= 2)
+    for (int i = 0; i < left; ++i) {
+      const V x = part[2 * i], y = part[2 * i + 1];
+      part[i] = lanes / left <= kNear
+                    ? pick(x, y, typename Lanes::template Halves<1, kNear, 0>{}) +
+                          pick(x, y, typename Lanes::template Halves<1, kNear, 1>{})
+                    : pick(x, y, typename Lanes::template Halves<kFar, lanes, 0>{}) +
+                          pick(x, y, typename Lanes::template Halves<kFar, lanes, 1>{});
+    }
+  return part[0];
 }
 
 }  // namespace resolvent

@@ -26,22 +26,11 @@ struct PanelSize {
   }
 };
 
-// The sums of the lanes of each of `count` vectors; as many as lanes become one vector.
+// The sums of the lanes of each of `count` vectors.
 template <class Real, int count, int lanes = kLanes<Real>>
 inline void sums(const Vector<Real, lanes>* v, Real* to) {
-  using V = Vector<Real, lanes>;
-  using Lanes = Pattern<std::make_index_sequence<lanes>>;
   constexpr int grouped = lanes > 1 ? count / lanes * lanes : 0;
-  for (int at = 0; at < grouped; at += lanes) {
-    V part[lanes];
-    for (int i = 0; i < lanes; ++i) part[i] = v[at + i];
-    for (int left = lanes / 2; left > 0; left /= 2)
-      for (int i = 0; i < left; ++i) {
-        const V x = part[2 * i], y = part[2 * i + 1];
-        part[i] = pick(x, y, typename Lanes::Real{}) + pick(x, y, typename Lanes::Imaginary{});
-      }
-    store(to + at, part[0]);
-  }
+  for (int at = 0; at < grouped; at += lanes) store(to + at, sums_of<Real, lanes>(v + at));
   for (int i = grouped; i < count; ++i) to[i] = sum<Real, lanes>(v[i]);
 }
 

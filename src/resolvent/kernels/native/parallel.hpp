@@ -3,7 +3,11 @@
 
 #include <algorithm>
 
-#ifdef _OPENMP
+#if defined(__SANITIZE_THREAD__)
+#include <atomic>
+#include <thread>
+#include <vector>
+#elif defined(_OPENMP)
 #include <omp.h>
 #endif
 
@@ -11,6 +15,24 @@
 
 namespace resolvent {
 
+#if defined(__SANITIZE_THREAD__)
+// The thread sanitizer cannot see how OpenMP's threads wait for each other. Its build has threads that
+// it can see, even for little work, and nothing but their start and end orders what they do.
+inline int worthwhile(int, Index) { return 4; }
+
+template <class Body>
+void parallel_for(Index items, int threads, const Body& body) {
+  std::atomic<Index> next{0};
+  const auto work = [&](int thread) {
+    for (Index item; (item = next.fetch_add(1, std::memory_order_relaxed)) < items;)
+      body(item, thread);
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
+  work(0);
+  for (std::thread& other : others) other.join();
+}
+#else
 // Threads that so many multiplications are worth: waking one costs about as much as 2^16 of them.
 inline int worthwhile(int threads, Index multiplications) {
   return static_cast<int>(std::clamp<Index>(multiplications >> 16, 1, threads));
@@ -30,6 +52,7 @@ void parallel_for(Index items, int threads, const Body& body) {
 #endif
   for (Index item = 0; item < items; ++item) body(item, 0);
 }
+#endif
 
 // The sums of `parts` arrays that were computed apart and lie one after the other.
 template <class Real>

@@ -7,37 +7,28 @@
 //
 // The states are computed again, block by block, from those that the forward pass kept.
 
-#include "functions.hpp"
+#include "interleave.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
-#include "selective.hpp"
-#include "strip.hpp"
+#include "selective_steps.hpp"
 
 namespace resolvent {
 namespace {
 
-// Modes that a pass over a block keeps in registers.
-inline constexpr int kModes = kVectorBytes == 64 ? 4 : 2;
-
 // Pieces of work to aim for, and the least strips that make one.
 inline constexpr Index kItems = 16, kStrips = 4;
-
-// The numbers of one strip over a block.
-template <class V>
-struct Block {
-  V u[kBlock], dt[kBlock], gy[kBlock];
-  V read[kBlock];    // sum_n C h
-  V gread[kBlock];   // sum_n g B
-  V grate[kBlock];   // sum_n q A log2(e)
-};
 
 // Some strips of one group in one row.
 template <class Real>
 class Part {
   using V = Vector<Real>;
+  static constexpr Index kMost = Ribbon<Real>::kMost;
+  using Blocks = V[kMost][kBlock];
 
  public:
-  static Index scratch(Index strips, Index n) { return strips * (3 * n + 2) + 2 * n * kBlock; }
+  static Index scratch(Index strips, Index n) {
+    return strips * (3 * n + 2) + kMost * n + 2 * n * kBlock / kLanes<Real>;
+  }
 
   Part(const SelectiveSize& size, const SelectiveBackward<Real>& array, Index row, V* scratch)
       : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
@@ -46,7 +37,8 @@ class Part {
   // Strips [first, last) of all strips; gradients of B and C go to (l, stride).
   void run(Index first, Index last, Real* gB, Real* gC, Index stride) {
     const Index strips = last - first;
-    gB_ = scratch_ + strips * (3 * n_ + 2);
+    states_ = scratch_ + strips * (3 * n_ + 2);
+    gB_ = reinterpret_cast<Real*>(states_ + kMost * n_);
     gC_ = gB_ + n_ * kBlock;
     for (Index i = 0; i < strips; ++i) start(strip(first + i), own(i));
     for (Index t = stop_; t < size_.l; ++t) {
@@ -54,13 +46,16 @@ class Part {
       std::fill_n(gC + t * stride, n_, Real{});
     }
     for (Index from = (stop_ - 1) / kBlock * kBlock; from >= 0 && stop_ > 0; from -= kBlock) {
-      std::fill_n(gB_, 2 * n_ * kBlock, V{});
+      std::fill_n(gB_, 2 * n_ * kBlock, Real{});
       const Index count = std::min(kBlock, stop_ - from);
-      for (Index i = 0; i < strips; ++i) block(strip(first + i), own(i), from, count);
+      for (Index i = 0; i < strips; i += kMost) {
+        const Ribbon<Real> ribbon(size_.m, size_.g, first + i, first + std::min(i + kMost, strips));
+        block(ribbon, i, from, count);
+      }
       for (Index t = 0; t < count; ++t)
         for (Index k = 0; k < n_; ++k) {
-          gB[(from + t) * stride + k] = sum<Real, kLanes<Real>>(gB_[k * kBlock + t]);
-          gC[(from + t) * stride + k] = sum<Real, kLanes<Real>>(gC_[k * kBlock + t]);
+          gB[(from + t) * stride + k] = gB_[k * kBlock + t];
+          gC[(from + t) * stride + k] = gC_[k * kBlock + t];
         }
     }
     for (Index i = 0; i < strips; ++i) finish(strip(first + i), own(i));
@@ -101,35 +96,62 @@ class Part {
     strip.write(array_.gbias + row_ * size_.m, *own.gbias);
   }
 
-  void block(const Strip<Real>& strip, const Own& own, Index from, Index count) {
-    const V D = in_.D ? strip.read(in_.D) : V{}, bias = in_.bias ? strip.read(in_.bias) : V{};
-    for (Index t = 0; t < count; ++t) {
-      const Index at = step(from + t);
-      const V dt = strip.read(in_.dt + at), gy = strip.read(array_.gy + at);
-      block_.u[t] = strip.read(in_.u + at);
-      block_.dt[t] = in_.bias ? softplus(dt + bias) : dt;
-      block_.gy[t] = gy;
-      if (in_.z) {
-        const V z = strip.read(in_.z + at);
-        block_.gy[t] = gy * (z * sigmoid(z));
-      }
-      block_.read[t] = block_.gread[t] = block_.grate[t] = V{};
+  // The ribbon that begins with the part's strip `begin`.
+  void block(const Ribbon<Real>& ribbon, Index begin, Index from, Index count) {
+    ribbon.read(in_.u + step(from), count, u_);
+    ribbon.read(in_.dt + step(from), count, dt_);
+    ribbon.read(array_.gy + step(from), count, gy_);
+    if (in_.z) ribbon.read(in_.z + step(from), count, z_);
+    recall(ribbon, from);
+    for (Index i = 0; i < ribbon.count; ++i) {
+      prepare(ribbon.strips[i], i, count);
+      cover<kModes>(0, n_, [&](Index k, auto modes) {
+        sweep<modes.value>(ribbon.strips[i], own(begin + i), i, from, count, k);
+      });
+      conclude(ribbon.strips[i], own(begin + i), i, count);
     }
-    cover<kModes>(0, n_, [&](Index k, auto modes) {
-      sweep<modes.value>(strip, own, from, count, k);
-    });
+    ribbon.write(array_.gu + step(from), count, u_);
+    ribbon.write(array_.gdt + step(from), count, dt_);
+    if (in_.z) ribbon.write(array_.gz + step(from), count, z_);
+  }
+
+  // The states before a block.
+  void recall(const Ribbon<Real>& ribbon, Index from) {
+    const Index blocks = (size_.l - 1) / kBlock, block = row_ * blocks + from / kBlock - 1;
+    for (Index k = 0; k < n_; ++k)
+      for (Index i = 0; i < ribbon.count; ++i) {
+        const Strip<Real>& strip = ribbon.strips[i];
+        V& h = states_[i * n_ + k];
+        if (from > 0)
+          h = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
+        else
+          h = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
+      }
+  }
+
+  // What all modes of strip i read: dt, and gy before the gate.
+  void prepare(const Strip<Real>& strip, Index i, Index count) {
+    for (V* sums : {read_, gread_, grate_}) std::fill_n(sums, count, V{});
+    if (in_.bias) soften(strip.read(in_.bias), dt_[i], count, slope_);
+    if (!in_.z) return;
+    gate(z_[i], count, gate_);
+    for (Index t = 0; t < count; ++t) {
+      gate_[t] = gate_[t] * gy_[i][t];
+      gy_[i][t] = gy_[i][t] * z_[i][t];
+    }
+  }
+
+  // The gradients of strip i, in the place of its inputs.
+  void conclude(const Strip<Real>& strip, const Own& own, Index i, Index count) {
+    const V D = in_.D ? strip.read(in_.D) : V{};
     V gD{}, gbias{};
     for (Index t = 0; t < count; ++t) {
-      const Index at = step(from + t);
-      const V u = block_.u[t], gy = block_.gy[t];
-      V gdt = block_.grate[t] * static_cast<Real>(1 / kLog2E) + u * block_.gread[t];
-      if (in_.bias) gdt = gdt * sigmoid(strip.read(in_.dt + at) + bias);
-      if (in_.z) {
-        const V z = strip.read(in_.z + at), s = sigmoid(z), y = block_.read[t] + D * u;
-        strip.write(array_.gz + at, strip.read(array_.gy + at) * y * (s * (1 + z * (1 - s))));
-      }
-      strip.write(array_.gdt + at, gdt);
-      strip.write(array_.gu + at, block_.dt[t] * block_.gread[t] + D * gy);
+      const V u = u_[i][t], dt = dt_[i][t], gy = gy_[i][t];
+      V gdt = grate_[t] * static_cast<Real>(1 / kLog2E) + u * gread_[t];
+      if (in_.bias) gdt = gdt * slope_[t];
+      if (in_.z) z_[i][t] = gate_[t] * (read_[t] + D * u);
+      u_[i][t] = dt * gread_[t] + D * gy;
+      dt_[i][t] = gdt;
       gbias = gbias + gdt;
       gD = gD + gy * u;
     }
@@ -137,80 +159,81 @@ class Part {
     *own.gbias = *own.gbias + gbias;
   }
 
-  // `modes` modes of a strip through a block, there and back.
+  // `modes` modes of strip i through a block, there and back.
   template <int modes>
-  void sweep(const Strip<Real>& strip, const Own& own, Index from, Index count, Index k) {
+  void sweep(const Strip<Real>& strip, const Own& own, Index i, Index from, Index count, Index k) {
     const Index at = row_ * size_.l + from, stride = size_.g * n_;
     const Real *B = in_.B + (at * size_.g + strip.group) * n_ + k;
     const Real *C = in_.C + (at * size_.g + strip.group) * n_ + k;
     const bool* resets = in_.rows.resets ? in_.rows.resets + at : nullptr;
+    const V *const dt = dt_[i], *const u = u_[i], *const gy = gy_[i];
     V states[kBlock][modes], decays[kBlock][modes];  // before each step, whether or not it is dropped
-    V rate[modes], h[modes];
-    for (int i = 0; i < modes; ++i) {
-      rate[i] = own.rates[k + i];
-      h[i] = before(strip, from, k + i);
-    }
+    V h[modes];
+    decay(dt, count, own.rates + k, decays);
+    std::copy_n(states_ + i * n_ + k, modes, h);
     for (Index t = 0; t < count; ++t) {
-      std::copy_n(h, modes, states[t]);
-      if (resets && resets[t]) std::fill_n(h, modes, V{});
-      const V dt = block_.dt[t], push = dt * block_.u[t];
-      V read = block_.read[t];
-      for (int i = 0; i < modes; ++i) {
-        decays[t][i] = exp2(dt * rate[i]);
-        h[i] = decays[t][i] * h[i] + push * B[t * stride + i];
-        read = read + h[i] * C[t * stride + i];
+      for (int j = 0; j < modes; ++j) states[t][j] = h[j];
+      if (resets && resets[t])
+        for (int j = 0; j < modes; ++j) h[j] = decays[t][j] = V{};
+      const V push = dt[t] * u[t];
+      V read = read_[t];
+      for (int j = 0; j < modes; ++j) {
+        h[j] = decays[t][j] * h[j] + push * B[t * stride + j];
+        read = read + h[j] * C[t * stride + j];
       }
-      block_.read[t] = read;
+      read_[t] = read;
     }
-    V g[modes], gA[modes];
-    for (int i = 0; i < modes; ++i) {
-      g[i] = own.g[k + i];
-      gA[i] = V{};
-    }
-    for (Index t = count - 1; t >= 0; --t) {
-      const V dt = block_.dt[t], push = dt * block_.u[t], gy = block_.gy[t];
-      V gread = block_.gread[t], grate = block_.grate[t];
-      for (int i = 0; i < modes; ++i) {
-        V& gB = gB_[(k + i) * kBlock + t];
-        V& gC = gC_[(k + i) * kBlock + t];
-        gC = gC + gy * h[i];
-        g[i] = g[i] + gy * C[t * stride + i];
-        gB = gB + g[i] * push;
-        gread = gread + g[i] * B[t * stride + i];
-        h[i] = states[t][i];
-      }
-      if (resets && resets[t]) {
-        std::fill_n(g, modes, V{});
-      } else {
-        for (int i = 0; i < modes; ++i) {
-          g[i] = g[i] * decays[t][i];
-          const V q = g[i] * h[i];
-          grate = grate + q * rate[i];
-          gA[i] = gA[i] + q * dt;
+    V g[modes], gA[modes] = {};
+    std::copy_n(own.g + k, modes, g);
+    constexpr Index kSteps = kLanes<Real>;
+    V gB[modes][kSteps], gC[modes][kSteps];  // of some steps, by channel
+    for (Index t = 0; t < kSteps; ++t)
+      for (int j = 0; j < modes; ++j) gB[j][t] = gC[j][t] = V{};
+    for (Index last = count; last > 0;) {
+      const Index first = (last - 1) / kSteps * kSteps;
+      for (Index t = last - 1; t >= first; --t) {
+        const V push = dt[t] * u[t];
+        V gread = gread_[t], grate = grate_[t];
+        for (int j = 0; j < modes; ++j) {
+          gC[j][t - first] = gy[t] * h[j];
+          g[j] = g[j] + gy[t] * C[t * stride + j];
+          gB[j][t - first] = g[j] * push;
+          gread = gread + g[j] * B[t * stride + j];
+          h[j] = states[t][j];
+          g[j] = g[j] * decays[t][j];
+          const V q = g[j] * h[j];
+          grate = grate + q * own.rates[k + j];
+          gA[j] = gA[j] + q * dt[t];
         }
+        gread_[t] = gread;
+        grate_[t] = grate;
       }
-      block_.gread[t] = gread;
-      block_.grate[t] = grate;
+      for (int j = 0; j < modes; ++j) {
+        add_sums(gB[j], gB_ + (k + j) * kBlock + first);
+        add_sums(gC[j], gC_ + (k + j) * kBlock + first);
+      }
+      last = first;
     }
-    for (int i = 0; i < modes; ++i) {
-      own.g[k + i] = g[i];
-      own.gA[k + i] = own.gA[k + i] + gA[i];
+    for (int j = 0; j < modes; ++j) {
+      own.g[k + j] = g[j];
+      own.gA[k + j] = own.gA[k + j] + gA[j];
     }
   }
-
-  // The state before a block.
-  V before(const Strip<Real>& strip, Index from, Index k) const {
-    if (from == 0) return in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
-    const Index blocks = (size_.l - 1) / kBlock, block = from / kBlock - 1;
-    return strip.read(array_.checkpoints + ((row_ * blocks + block) * n_ + k) * size_.m);
+  // Adds the sums over channels.
+  static void add_sums(const V* steps, Real* to) {
+    store(to, load<V>(to) + sums_of<Real, kLanes<Real>>(steps));
   }
 
   const SelectiveSize& size_;
   const SelectiveBackward<Real>& array_;
   const SelectiveInput<Real>& in_;
   Index row_, stop_, n_;
-  V *scratch_, *gB_ = nullptr, *gC_ = nullptr;
-  Block<V> block_;
+  V *scratch_, *states_ = nullptr;  // states by strip of a ribbon
+  Real *gB_ = nullptr, *gC_ = nullptr;
+  Blocks u_, dt_, gy_, z_;  // inputs, then their gradients
+  V slope_[kBlock];  // of dt in what was given, if there is a bias
+  V gate_[kBlock];   // gz / y, if there is a gate
+  V read_[kBlock], gread_[kBlock], grate_[kBlock];  // sum_n of C h, g B and q A log2(e)
 };
 
 }  // namespace

@@ -1,99 +1,125 @@
-#include "functions.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
-#include "selective.hpp"
-#include "strip.hpp"
+#include "selective_steps.hpp"
 
 namespace resolvent {
 namespace {
 
-// Modes that a pass over a block keeps in registers.
-inline constexpr int kModes = kVectorBytes == 64 ? 16 : 8;
-
-// The steps of a block, as the modes see them.
+// Some strips of one group in one row.
 template <class Real>
-struct Steps {
-  Vector<Real> dt[kBlock], push[kBlock], y[kBlock];  // push = dt u
-  Index count;
-  const bool* resets;
-  const Real *B, *C;
-  Index stride;
-};
+class Pass {
+  using V = Vector<Real>;
+  using Blocks = V[Ribbon<Real>::kMost][kBlock];
 
-// Takes `modes` modes through a block, with rates A log2(e), and adds their share to y.
-template <int modes, class Real, class V>
-inline void advance(Steps<Real>& steps, Index first, const V* rates, V* states) {
-  V rate[modes], h[modes];
-  for (int i = 0; i < modes; ++i) {
-    rate[i] = rates[first + i];
-    h[i] = states[first + i];
+ public:
+  static Index scratch(Index n) { return Ribbon<Real>::kMost * 2 * n; }
+
+  Pass(const SelectiveSize& size, const SelectiveForward<Real>& array, Index row,
+       const Ribbon<Real>& ribbon, V* scratch)
+      : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
+        n_(size.n), ribbon_(ribbon), rates_(scratch), states_(scratch + ribbon.kMost * n_) {}
+
+  void run() {
+    for (Index i = 0; i < ribbon_.count; ++i)
+      for (Index k = 0; k < n_; ++k) {
+        const Strip<Real>& strip = ribbon_.strips[i];
+        rates_[i * n_ + k] = strip.gather(in_.A, n_, k) * static_cast<Real>(kLog2E);
+        states_[i * n_ + k] = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
+      }
+    for (Index from = 0; from < stop_; from += kBlock) block(from, std::min(kBlock, stop_ - from));
+    ribbon_.clear(array_.y + step(stop_), size_.l - stop_);
+    for (Index i = 0; i < ribbon_.count; ++i)
+      for (Index k = 0; k < n_; ++k)
+        ribbon_.strips[i].scatter(array_.h_last + state(), n_, k, states_[i * n_ + k]);
   }
-  for (Index t = 0; t < steps.count; ++t) {
-    if (steps.resets && steps.resets[t]) std::fill_n(h, modes, V{});
-    const V dt = steps.dt[t], push = steps.push[t];
-    const Real *B = steps.B + t * steps.stride + first, *C = steps.C + t * steps.stride + first;
-    V y = steps.y[t];
-#pragma GCC unroll 16
-    for (int i = 0; i < modes; ++i) {
-      h[i] = exp2(dt * rate[i]) * h[i] + push * B[i];
-      y = y + h[i] * C[i];
+
+ private:
+  Index state() const { return row_ * size_.m * n_; }
+  Index step(Index t) const { return (row_ * size_.l + t) * size_.m; }
+
+  void block(Index from, Index count) {
+    if (array_.checkpoints && from > 0) keep(from);
+    ribbon_.read(in_.u + step(from), count, u_);
+    ribbon_.read(in_.dt + step(from), count, dt_);
+    if (in_.z) ribbon_.read(in_.z + step(from), count, z_);
+    for (Index i = 0; i < ribbon_.count; ++i) {
+      const Strip<Real>& strip = ribbon_.strips[i];
+      const Index next = from + kBlock, left = std::clamp<Index>(stop_ - next, 0, kBlock);
+      for (const Real* series : {in_.u, in_.dt, in_.z})
+        if (series) ribbon_.fetch(series + step(next), left, i);
+      ribbon_.fetch(array_.y + step(from), count, i);
+      const V D = in_.D ? strip.read(in_.D) : V{};
+      if (in_.bias) soften<V>(strip.read(in_.bias), dt_[i], count, nullptr);
+      for (Index t = 0; t < count; ++t) {
+        y_[i][t] = D * u_[i][t];
+        u_[i][t] = dt_[i][t] * u_[i][t];
+      }
+      cover<kModes>(0, n_, [&](Index first, auto modes) {
+        advance<modes.value>(i, from, count, first);
+      });
+      if (!in_.z) continue;
+      gate<V>(z_[i], count, nullptr);
+      for (Index t = 0; t < count; ++t) y_[i][t] = y_[i][t] * z_[i][t];
     }
-    steps.y[t] = y;
+    ribbon_.write(array_.y + step(from), count, y_);
   }
-  for (int i = 0; i < modes; ++i) states[first + i] = h[i];
-}
+
+  // Takes `modes` modes of strip i through a block, and adds their share to y.
+  template <int modes>
+  void advance(Index i, Index from, Index count, Index first) {
+    const Index at = row_ * size_.l + from, stride = size_.g * n_;
+    const Index group = ribbon_.strips[i].group;
+    const Real *B = in_.B + (at * size_.g + group) * n_ + first;
+    const Real *C = in_.C + (at * size_.g + group) * n_ + first;
+    const bool* resets = in_.rows.resets ? in_.rows.resets + at : nullptr;
+    V decays[kBlock][modes], h[modes];
+    decay(dt_[i], count, rates_ + i * n_ + first, decays);
+    std::copy_n(states_ + i * n_ + first, modes, h);
+    for (Index t = 0; t < count; ++t, B += stride, C += stride) {
+      if (resets && resets[t]) std::fill_n(h, modes, V{});
+      const V push = u_[i][t];
+      V y = y_[i][t];
+      for (int k = 0; k < modes; ++k) {
+        h[k] = decays[t][k] * h[k] + push * B[k];
+        y = y + h[k] * C[k];
+      }
+      y_[i][t] = y;
+    }
+    std::copy_n(h, modes, states_ + i * n_ + first);
+  }
+
+  // The states before a block.
+  void keep(Index from) const {
+    const Index blocks = (size_.l - 1) / kBlock, block = row_ * blocks + from / kBlock - 1;
+    for (Index k = 0; k < n_; ++k)
+      for (Index i = 0; i < ribbon_.count; ++i)
+        ribbon_.strips[i].write(array_.checkpoints + (block * n_ + k) * size_.m, states_[i * n_ + k]);
+  }
+
+  const SelectiveSize& size_;
+  const SelectiveForward<Real>& array_;
+  const SelectiveInput<Real>& in_;
+  Index row_, stop_, n_;
+  const Ribbon<Real>& ribbon_;
+  V *rates_, *states_;
+  Blocks u_, dt_, z_, y_;  // u becomes dt u
+};
 
 }  // namespace
 
 template <class Real>
 void selective_forward(const SelectiveSize& size, const SelectiveForward<Real>& array) {
-  using V = Vector<Real>;
-  const SelectiveInput<Real>& in = array.in;
-  const Index m = size.m, n = size.n, strips = Strip<Real>::count(m, size.g);
-  const Index blocks = std::max<Index>(size.l - 1, 0) / kBlock;
-  const int threads = worthwhile(size.threads, size.b * size.l * m * n * 8);
-  const Buffer<V> rate_buffer(threads * n), state_buffer(threads * n);
-
-  parallel_for(size.b * strips, threads, [&](Index item, int thread) {
-    const Index row = item / strips, stop = in.rows.stop(row, size.l);
-    const Strip<Real> strip(m, size.g, item % strips);
-    V *rates = rate_buffer.data() + thread * n, *states = state_buffer.data() + thread * n;
-    for (Index k = 0; k < n; ++k) {
-      rates[k] = strip.gather(in.A, n, k) * static_cast<Real>(kLog2E);
-      states[k] = in.h0 ? strip.gather(in.h0 + row * m * n, n, k) : V{};
-    }
-    const V D = in.D ? strip.read(in.D) : V{}, bias = in.bias ? strip.read(in.bias) : V{};
-    Steps<Real> steps;
-    steps.stride = size.g * n;
-    for (Index from = 0; from < stop; from += kBlock) {
-      const Index at = row * size.l + from;
-      steps.count = std::min(kBlock, stop - from);
-      steps.resets = in.rows.resets ? in.rows.resets + at : nullptr;
-      steps.B = in.B + (at * size.g + strip.group) * n;
-      steps.C = in.C + (at * size.g + strip.group) * n;
-      if (array.checkpoints && from > 0)
-        for (Index k = 0; k < n; ++k)
-          strip.write(array.checkpoints + ((row * blocks + from / kBlock - 1) * n + k) * m, states[k]);
-      for (Index t = 0; t < steps.count; ++t) {
-        const V u = strip.read(in.u + (at + t) * m), dt = strip.read(in.dt + (at + t) * m);
-        steps.dt[t] = in.bias ? softplus(dt + bias) : dt;
-        steps.push[t] = steps.dt[t] * u;
-        steps.y[t] = D * u;
-      }
-      cover<kModes>(0, n, [&](Index first, auto modes) {
-        advance<modes.value>(steps, first, rates, states);
-      });
-      for (Index t = 0; t < steps.count; ++t) {
-        V y = steps.y[t];
-        if (in.z) {
-          const V z = strip.read(in.z + (at + t) * m);
-          y = y * (z * sigmoid(z));
-        }
-        strip.write(array.y + (at + t) * m, y);
-      }
-    }
-    for (Index t = stop; t < size.l; ++t) strip.write(array.y + (row * size.l + t) * m, V{});
-    for (Index k = 0; k < n; ++k) strip.scatter(array.h_last + row * m * n, n, k, states[k]);
+  const Index strips = Strip<Real>::in_group(size.m / std::max<Index>(size.g, 1));
+  const Index parts = (strips + Ribbon<Real>::kMost - 1) / Ribbon<Real>::kMost;
+  const Index scratch = Pass<Real>::scratch(size.n);
+  const int threads = worthwhile(size.threads, size.b * size.l * size.m * size.n * 8);
+  const Buffer<Vector<Real>> buffer(threads * scratch);
+  prefer_large_pages(array.y, size.b * size.l * size.m);
+  parallel_for(size.b * size.g * parts, threads, [&](Index item, int thread) {
+    const Index part = item % parts, group = item / parts % size.g, row = item / parts / size.g;
+    const Index first = group * strips + part * strips / parts;
+    const Ribbon<Real> ribbon(size.m, size.g, first, group * strips + (part + 1) * strips / parts);
+    Pass<Real>(size, array, row, ribbon, buffer.data() + thread * scratch).run();
   });
 }
 

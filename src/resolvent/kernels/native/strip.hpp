@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "vector.hpp"
+#include "rows.hpp"
 
 namespace resolvent {
 
@@ -17,6 +17,7 @@ struct Strip {
 
   Index group, first, channels;
 
+  Strip() = default;
   Strip(Index m, Index groups, Index number) {
     const Index size = m / groups, strips = in_group(size);
     group = number / strips;
@@ -50,6 +51,46 @@ struct Strip {
     Real lanes[kWidth];
     store(lanes, value);
     for (Index i = 0; i < channels; ++i) to[(first + i) * n + k] = lanes[i];
+  }
+};
+
+// Neighbouring strips of one group, a few whole cache lines. Where a series (l, m) is a multiple of a
+// power of two wide, its steps compete for the same places in the caches, so every line is visited
+// once a block, for all of its strips: they work on copies, blocks[strip][step].
+template <class Scalar>
+struct Ribbon {
+  using Real = Scalar;
+  using V = Vector<Real>;
+  static constexpr Index kMost = 256 / kVectorBytes;
+
+  Index m, first, count;
+  Strip<Real> strips[kMost];
+
+  // Strips [first, last) of all strips, at most kMost.
+  Ribbon(Index m, Index groups, Index first, Index last) : m(m), first(first), count(last - first) {
+    for (Index i = 0; i < count; ++i) strips[i] = Strip<Real>(m, groups, first + i);
+  }
+  void read(const Real* series, Index steps, V (*blocks)[kBlock]) const {
+    for (Index t = 0; t < steps; ++t)
+      for (Index i = 0; i < count; ++i) blocks[i][t] = strips[i].read(series + t * m);
+  }
+  void write(Real* series, Index steps, const V (*blocks)[kBlock]) const {
+    for (Index t = 0; t < steps; ++t)
+      for (Index i = 0; i < count; ++i) strips[i].write(series + t * m, blocks[i][t]);
+  }
+  // Asks the second cache for the i-th of `count` shares of a block of steps, if the series is given:
+  // one with each strip that is worked on.
+  void fetch(const Real* series, Index steps, Index i) const {
+    if (!series) return;
+    constexpr Index kLine = 64 / sizeof(Real);
+    const Real* const end = series + strips[count - 1].first + strips[count - 1].channels;
+    for (Index t = i * steps / count; t < (i + 1) * steps / count; ++t)
+      for (const Real* at = series + strips[0].first; at < end; at += kLine)
+        __builtin_prefetch(at + t * m, 0, 3);
+  }
+  void clear(Real* series, Index steps) const {
+    for (Index t = 0; t < steps; ++t)
+      for (Index i = 0; i < count; ++i) strips[i].write(series + t * m, V{});
   }
 };
 

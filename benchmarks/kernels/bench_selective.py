@@ -1,0 +1,148 @@
+"""The selective scan beside other implementations, and beside what the machine can do.
+
+python benchmarks/kernels/bench_selective.py [--threads 2] [--runs 3] [--backend auto]
+
+The whole operation of Mamba is timed: softplus of the step sizes with their bias, discretisation,
+recurrence, output map, skip and gate; float32, arguments as a fresh Mamba layer makes them. Every
+peer is first held to our numbers; a wrong one is not timed. Times are medians of runs that take
+turns. Peers, and those that are not installed are left out:
+
+- mambapy: the parallel scan of mambapy (pip install mambapy), in the middle of the same operation.
+- JAX: jax.lax.scan over time, compiled (pip install jax).
+- loop: the recurrence in PyTorch operations, one step at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+
+import torch
+from measure import agree, benchmark, medians, with_gradients, without_gradients
+from torch import Tensor
+from torch.nn.functional import silu, softplus
+
+from resolvent.kernels import Selective, selective_scan
+
+SHAPES = [(2, 1024, 512, 16), (1, 4096, 1536, 16)]  # b, l, m, n
+
+Inputs = tuple[Tensor, ...]  # u, dt, A, B, C, D, bias, gate
+
+
+def main() -> None:
+    with benchmark(__doc__ or "", runs=3) as (runs, machine):
+        peers = {"mambapy": mambapy(), "loop": loop, "JAX": None}
+        try:
+            import_module("jax")
+        except ImportError:
+            print("jax is not installed: left out")
+            del peers["JAX"]
+        if peers["mambapy"] is None:
+            print("mambapy is not installed: left out")
+            del peers["mambapy"]
+        print("Times of the peers are multiples of ours. 'reached' is the forward pass's ten")
+        print("multiply-adds a state and step, seven of them its exponential, against the matrix")
+        print("product.\n")
+        print(f"| b, l, m, n | pass | ours ms | reached | {' | '.join(peers)} |")
+        print("|---" * (4 + len(peers)) + "|")
+        for shape in SHAPES:
+            table(shape, peers, runs, machine.products)
+
+
+def arguments(b: int, l: int, m: int, n: int) -> Inputs:
+    """As in a fresh Mamba layer: rates 1..n, softplus(bias) log-uniform in [0.001, 0.1]."""
+    dt = torch.exp(torch.empty(m).uniform_(math.log(1e-3), math.log(1e-1)))
+    A = -torch.arange(1.0, n + 1).expand(m, n).contiguous()
+    u, low, gate = torch.randn(b, l, m), 0.3 * torch.randn(b, l, m), torch.randn(b, l, m)
+    B, C = torch.randn(b, l, n), torch.randn(b, l, n)
+    return u, low, A, B, C, torch.ones(m), dt + torch.log(-torch.expm1(-dt)), gate
+
+
+def ours(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
+    D, bias, gate = rest
+    system = Selective(A, B[:, :, None], C[:, :, None], dt, D, bias)
+    return selective_scan(system, u, gate=gate)[0]
+
+
+def mambapy() -> Callable[..., Tensor] | None:
+    try:
+        pscan = import_module("mambapy.pscan").pscan
+    except ImportError:
+        return None
+
+    def op(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
+        D, bias, gate = rest
+        dt = softplus(dt + bias)
+        a = torch.exp(dt[..., None] * A)
+        h = pscan(a, dt[..., None] * B[:, :, None] * u[..., None])
+        return ((h @ C[..., None])[..., 0] + D * u) * silu(gate)
+
+    return op
+
+
+def loop(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
+    D, bias, gate = rest
+    dt = softplus(dt + bias)
+    h, y = u.new_zeros(u.shape[0], *A.shape), []
+    push = dt * u
+    for t in range(u.shape[1]):
+        h = torch.exp(dt[:, t, :, None] * A) * h + push[:, t, :, None] * B[:, t, None]
+        y.append((h @ C[:, t, :, None])[..., 0])
+    return (torch.stack(y, 1) + D * u) * silu(gate)
+
+
+def by_jax(inputs: Inputs, gradients: bool) -> Callable[[], object]:
+    """The compiled call; it waits for its result."""
+    import jax
+    import jax.numpy as jnp
+
+    def op(u, dt, A, B, C, D, bias, gate):
+        dt = jax.nn.softplus(dt + bias)
+
+        def step(h, now):
+            u_t, dt_t, B_t, C_t = now
+            h = jnp.exp(dt_t[..., None] * A) * h + (dt_t * u_t)[..., None] * B_t[:, None]
+            return h, jnp.einsum("bmn,bn->bm", h, C_t)
+
+        series = [jnp.moveaxis(x, 1, 0) for x in (u, dt, B, C)]
+        _, y = jax.lax.scan(step, jnp.zeros((u.shape[0], *A.shape)), series)
+        return (jnp.moveaxis(y, 0, 1) + D * u) * jax.nn.silu(gate)
+
+    arrays = [jnp.asarray(x.numpy()) for x in inputs]
+    call = op
+    if gradients:
+        weight = jnp.asarray(torch.randn_like(inputs[0]).numpy())
+        call = jax.grad(lambda *x: (op(*x) * weight).sum(), argnums=tuple(range(len(arrays))))
+    compiled = jax.jit(call)
+    if not gradients:
+        agree(torch.tensor(jax.device_get(compiled(*arrays))), ours(*inputs))
+    return lambda: jax.block_until_ready(compiled(*arrays))
+
+
+def table(
+    shape: tuple[int, ...],
+    peers: dict[str, Callable[..., Tensor] | None],
+    runs: int,
+    products: float,
+) -> None:
+    inputs = arguments(*shape)
+    for name, make in (("forward", without_gradients), ("both", with_gradients)):
+        calls = [make(ours, inputs)]
+        for peer in peers.values():
+            if peer is None:
+                calls.append(by_jax(inputs, gradients=name == "both"))
+                continue
+            if name == "forward":
+                agree(peer(*inputs), ours(*inputs))
+            calls.append(make(peer, inputs))
+        mine, *theirs = medians(calls, runs)
+        reached = f"{20 * math.prod(shape) / mine / 1e6 / products:.0%}"
+        columns = " | ".join(f"{x / mine:.1f}" for x in theirs)
+        size = ", ".join(map(str, shape))
+        share = reached if name == "forward" else ""
+        print(f"| {size} | {name} | {mine:.2f} | {share} | {columns} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
