@@ -16,18 +16,18 @@ namespace resolvent {
 namespace {
 
 // Pieces of work to aim for, and the least strips that make one.
-inline constexpr Index kItems = 16, kStrips = 4;
+inline constexpr Index kItems = 8, kStrips = 4;
 
 // Some strips of one group in one row.
 template <class Real>
 class Part {
   using V = Vector<Real>;
   static constexpr Index kMost = Ribbon<Real>::kMost;
-  using Blocks = V[kMost][kBlock];
+  using Blocks = typename Ribbon<Real>::Block*;  // by strip
 
  public:
   static Index scratch(Index strips, Index n) {
-    return strips * (3 * n + 2) + kMost * n + 2 * n * kBlock / kLanes<Real>;
+    return strips * (3 * n + 2) + kMost * (n + 4 * (kBlock + 1)) + 2 * n * kBlock / kLanes<Real>;
   }
 
   Part(const SelectiveSize& size, const SelectiveBackward<Real>& array, Index row, V* scratch)
@@ -38,7 +38,11 @@ class Part {
   void run(Index first, Index last, Real* gB, Real* gC, Index stride) {
     const Index strips = last - first;
     states_ = scratch_ + strips * (3 * n_ + 2);
-    gB_ = reinterpret_cast<Real*>(states_ + kMost * n_);
+    u_ = reinterpret_cast<Blocks>(states_ + kMost * n_);
+    dt_ = u_ + kMost;
+    gy_ = dt_ + kMost;
+    z_ = gy_ + kMost;
+    gB_ = reinterpret_cast<Real*>(z_ + kMost);
     gC_ = gB_ + n_ * kBlock;
     for (Index i = 0; i < strips; ++i) start(strip(first + i), own(i));
     for (Index t = stop_; t < size_.l; ++t) {
@@ -230,7 +234,7 @@ class Part {
   Index row_, stop_, n_;
   V *scratch_, *states_ = nullptr;  // states by strip of a ribbon
   Real *gB_ = nullptr, *gC_ = nullptr;
-  Blocks u_, dt_, gy_, z_;  // inputs, then their gradients
+  Blocks u_ = nullptr, dt_ = nullptr, gy_ = nullptr, z_ = nullptr;  // inputs, then their gradients
   V slope_[kBlock];  // of dt in what was given, if there is a bias
   V gate_[kBlock];   // gz / y, if there is a gate
   V read_[kBlock], gread_[kBlock], grate_[kBlock];  // sum_n of C h, g B and q A log2(e)
@@ -248,6 +252,8 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
   const Index most = (strips + parts - 1) / parts, items = size.b * size.g * parts;
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * n * 16);
   const Index series = size.l * n, parameters = size.m * n;
+  for (Real* series : {array.gu, array.gdt, array.in.z ? array.gz : nullptr})
+    prefer_large_pages(series, size.b * size.l * size.m);
   const Buffer<V> scratch(threads * Part<Real>::scratch(most, n));
   const Buffer<Real> split(parts > 1 ? 2 * items * series : 0);
   const Buffer<Real> sums(size.b * (parameters + 2 * size.m));
@@ -269,22 +275,21 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
       pass.run(first, last, array.gB + at, array.gC + at, size.g * n);
     }
   });
-  if (parts > 1) {
-    parallel_for(size.b * size.g * size.l, threads, [&](Index item, int) {
-      const Index t = item % size.l, group = item / size.l % size.g, row = item / size.l / size.g;
-      const Real* from = split.data() + 2 * (row * size.g + group) * parts * series + t * n;
-      const Index to = ((row * size.l + t) * size.g + group) * n;
-      for (Index k = 0; k < n; ++k) {
-        Real gB = 0, gC = 0;
-        for (Index part = 0; part < parts; ++part) {
-          gB += from[2 * part * series + k];
-          gC += from[(2 * part + 1) * series + k];
+  if (parts > 1)
+    parallel_for(size.b * size.l, threads, [&](Index step, int) {
+      const Index row = step / size.l, t = step % size.l;
+      for (Index group = 0; group < size.g; ++group)
+        for (Index k = 0; k < n; ++k) {
+          const Real* from = split.data() + 2 * (row * size.g + group) * parts * series + t * n + k;
+          Real gB = 0, gC = 0;
+          for (Index part = 0; part < parts; ++part) {
+            gB += from[2 * part * series];
+            gC += from[(2 * part + 1) * series];
+          }
+          array.gB[(step * size.g + group) * n + k] = gB;
+          array.gC[(step * size.g + group) * n + k] = gC;
         }
-        array.gB[to + k] = gB;
-        array.gC[to + k] = gC;
-      }
     });
-  }
   add_up(own.gA, size.b, parameters, array.gA);
   if (array.in.D) add_up(own.gD, size.b, size.m, array.gD);
   if (array.in.bias) add_up(own.gbias, size.b, size.m, array.gbias);

@@ -9,15 +9,17 @@ namespace {
 template <class Real>
 class Pass {
   using V = Vector<Real>;
-  using Blocks = V[Ribbon<Real>::kMost][kBlock];
+  using Blocks = typename Ribbon<Real>::Block*;  // by strip
 
  public:
-  static Index scratch(Index n) { return Ribbon<Real>::kMost * 2 * n; }
+  static Index scratch(Index n) { return Ribbon<Real>::kMost * (2 * n + 4 * (kBlock + 1)); }
 
   Pass(const SelectiveSize& size, const SelectiveForward<Real>& array, Index row,
        const Ribbon<Real>& ribbon, V* scratch)
       : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
-        n_(size.n), ribbon_(ribbon), rates_(scratch), states_(scratch + ribbon.kMost * n_) {}
+        n_(size.n), ribbon_(ribbon), u_(reinterpret_cast<Blocks>(scratch)),
+        dt_(u_ + ribbon.kMost), z_(dt_ + ribbon.kMost), y_(z_ + ribbon.kMost),
+        rates_(reinterpret_cast<V*>(y_ + ribbon.kMost)), states_(rates_ + ribbon.kMost * n_) {}
 
   void run() {
     for (Index i = 0; i < ribbon_.count; ++i)
@@ -101,8 +103,8 @@ class Pass {
   const SelectiveInput<Real>& in_;
   Index row_, stop_, n_;
   const Ribbon<Real>& ribbon_;
-  V *rates_, *states_;
   Blocks u_, dt_, z_, y_;  // u becomes dt u
+  V *rates_, *states_;
 };
 
 }  // namespace
@@ -110,9 +112,12 @@ class Pass {
 template <class Real>
 void selective_forward(const SelectiveSize& size, const SelectiveForward<Real>& array) {
   const Index strips = Strip<Real>::in_group(size.m / std::max<Index>(size.g, 1));
-  const Index parts = (strips + Ribbon<Real>::kMost - 1) / Ribbon<Real>::kMost;
   const Index scratch = Pass<Real>::scratch(size.n);
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * size.n * 8);
+  // as wide as the threads allow
+  const Index wanted = std::max<Index>(1, 2 * threads / std::max<Index>(1, size.b * size.g));
+  const Index most = std::clamp<Index>(strips / wanted, 1, Ribbon<Real>::kMost);
+  const Index parts = (strips + most - 1) / most;
   const Buffer<Vector<Real>> buffer(threads * scratch);
   prefer_large_pages(array.y, size.b * size.l * size.m);
   parallel_for(size.b * size.g * parts, threads, [&](Index item, int thread) {

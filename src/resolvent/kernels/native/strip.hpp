@@ -54,14 +54,15 @@ struct Strip {
   }
 };
 
-// Neighbouring strips of one group, a few whole cache lines. Where a series (l, m) is a multiple of a
-// power of two wide, its steps compete for the same places in the caches, so every line is visited
-// once a block, for all of its strips: they work on copies, blocks[strip][step].
+// Neighbouring strips of one group. The steps of a wide series (l, m) lie on different pages, and to
+// find a page takes longer than to read it; so a block of steps is visited once for many strips, which
+// work on copies, blocks[strip][step].
 template <class Scalar>
 struct Ribbon {
   using Real = Scalar;
   using V = Vector<Real>;
-  static constexpr Index kMost = 256 / kVectorBytes;
+  static constexpr Index kMost = 1024 / kVectorBytes;
+  using Block = V[kBlock + 1];  // one more, so that strips do not compete for the same cache lines
 
   Index m, first, count;
   Strip<Real> strips[kMost];
@@ -70,11 +71,11 @@ struct Ribbon {
   Ribbon(Index m, Index groups, Index first, Index last) : m(m), first(first), count(last - first) {
     for (Index i = 0; i < count; ++i) strips[i] = Strip<Real>(m, groups, first + i);
   }
-  void read(const Real* series, Index steps, V (*blocks)[kBlock]) const {
+  void read(const Real* series, Index steps, Block* blocks) const {
     for (Index t = 0; t < steps; ++t)
       for (Index i = 0; i < count; ++i) blocks[i][t] = strips[i].read(series + t * m);
   }
-  void write(Real* series, Index steps, const V (*blocks)[kBlock]) const {
+  void write(Real* series, Index steps, const Block* blocks) const {
     for (Index t = 0; t < steps; ++t)
       for (Index i = 0; i < count; ++i) strips[i].write(series + t * m, blocks[i][t]);
   }
