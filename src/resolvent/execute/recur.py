@@ -31,7 +31,7 @@ def recur(
 
 
 def gated(y: Tensor, gate: Tensor | None) -> Tensor:
-    """y silu(gate), or y alone."""
+    """Y silu(gate), or y alone."""
     return y if gate is None else y * silu(gate.to(y.dtype))
 
 

@@ -125,11 +125,10 @@ class Part {
     for (Index k = 0; k < n_; ++k)
       for (Index i = 0; i < ribbon.count; ++i) {
         const Strip<Real>& strip = ribbon.strips[i];
-        V& h = states_[i * n_ + k];
         if (from > 0)
-          h = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
+          states_[i * n_ + k] = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
         else
-          h = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
+          states_[i * n_ + k] = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
       }
   }
 
@@ -171,8 +170,8 @@ class Part {
     const Real *C = in_.C + (at * size_.g + strip.group) * n_ + k;
     const bool* resets = in_.rows.resets ? in_.rows.resets + at : nullptr;
     const V *const dt = dt_[i], *const u = u_[i], *const gy = gy_[i];
-    V states[kBlock][modes], decays[kBlock][modes];  // before each step, whether or not it is dropped
-    V h[modes];
+    V decays[kBlock][modes], h[modes];
+    V states[kBlock][modes];  // before each step, whether or not it is dropped
     decay(dt, count, own.rates + k, decays);
     std::copy_n(states_ + i * n_ + k, modes, h);
     for (Index t = 0; t < count; ++t) {
