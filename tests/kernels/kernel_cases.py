@@ -80,7 +80,8 @@ def ssm_problems(draw: st.DrawFn) -> Problem:
     b, c = (normal(m, n, is_complex=is_complex) for _ in range(2))
     b[torch.rand(m, n) < 0.1] = 0
     h0 = normal(batch, m, n, is_complex=is_complex) if draw(st.booleans()) else None
-    tensors = (a, b, c, normal(batch, length, m, is_complex=False), h0)
+    d = real(m) if draw(st.booleans()) else None
+    tensors = (a, b, c, normal(batch, length, m, is_complex=False), h0, d)
     if draw(st.booleans()):
         tensors = tuple(x if x is None else strided(x) for x in tensors)
     return Problem(tensors, *draw(marks(batch, length)))

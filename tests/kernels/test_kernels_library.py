@@ -25,8 +25,12 @@ def test_opcheck(backend, is_complex):
     resets, lengths = torch.rand(2, 70) < 0.1, torch.tensor([70, 41])
     inputs = (*parameters(is_complex=is_complex), u)
     with using(backend):
-        torch.library.opcheck(OPS.diagonal_ssm.default, (*inputs, None, None, None, True))
-        torch.library.opcheck(OPS.diagonal_ssm.default, (*inputs, h0, resets, lengths, False))
+        torch.library.opcheck(
+            OPS.diagonal_ssm.default, (*inputs[:3], None, *inputs[3:], None, None, None, True)
+        )
+        d = normal(3, is_complex=False).requires_grad_()
+        skipping = (*inputs[:3], d, *inputs[3:], h0, resets, lengths, False)
+        torch.library.opcheck(OPS.diagonal_ssm.default, skipping)
         a = (0.9 * decays(5, is_complex=is_complex)).requires_grad_()
         x = normal(2, 70, 5, is_complex=is_complex).requires_grad_()
         torch.library.opcheck(OPS.diagonal_scan.default, (a, x, None, resets, lengths))
@@ -105,7 +109,7 @@ def test_a_gradient_that_was_not_announced_is_right():
     u = normal(2, 200, 3, is_complex=False)
     grads = []
     for keep in (True, False):
-        y = OPS.diagonal_ssm(a, b, c, u, None, None, None, keep)[0]
+        y = OPS.diagonal_ssm(a, b, c, None, u, None, None, None, keep)[0]
         grads.append(torch.autograd.grad(y.square().sum(), (a, b, c)))
     assert largest_difference(*map(list, grads)) == 0
 

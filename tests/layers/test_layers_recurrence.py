@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from kernels.kernel_cases import every_backend
+from resolvent.kernels import using
 from resolvent.layers import INVARIANT, S4, S4D, S5, Bidirectional, InvariantLayer
 from resolvent.layers.recurrence import Recurrence
+from resolvent.layers.state import State
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
 
@@ -38,6 +41,30 @@ def test_steps_equal_the_layer_and_share_its_states(layer, options):
         y_t, state = recurrence.step(u[:, t], state)
         torch.testing.assert_close(y_t, y[:, t], **TOLERANCE)
     torch.testing.assert_close(state, last, **TOLERANCE)
+
+
+@every_backend
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("layer", [S4D, S5])
+def test_a_step_of_one_call_is_the_step_of_torch(layer, dtype, backend):
+    recurrence = Recurrence(layer(7, d_state=10)).to(dtype)
+    u, h = torch.randn(3, 7, dtype=dtype), torch.randn_like(recurrence.initial_state(3).h)
+    kept = h.clone()
+    with using(backend):
+        y, after = recurrence(u, State(h))
+        strided = recurrence(u.mT.contiguous().mT, State(h.mT.contiguous().mT))
+    with using("torch"):
+        expected = recurrence(u, State(h))
+    torch.testing.assert_close((y, after), expected)
+    torch.testing.assert_close(strided, expected)
+    assert torch.equal(h, kept)  # a state is a value
+
+
+def test_gradients_pass_through_a_step():
+    recurrence = Recurrence(S5(4, d_state=6)).double()
+    h = recurrence.initial_state(2).h
+    u = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda u: recurrence(u, State(h))[0], u)
 
 
 @pytest.mark.parametrize(("layer", "options"), CASES)

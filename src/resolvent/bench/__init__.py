@@ -13,6 +13,7 @@ from resolvent.bench.table import columns, head, heading, line
 
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "diagonal_ssm": ops.diagonal_ssms,
+    "diagonal_mimo": ops.diagonal_mimos,
     "diagonal_scan": ops.diagonal_scans,
     "selective_scan": ops.selective_scans,
     "short_convolution": ops.short_convolutions,

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from resolvent.execute.convolve import fft_convolve
+from resolvent.kernels import diagonal_scan
 
 
 def scan(a: Tensor, x: Tensor) -> Tensor:
@@ -29,6 +30,12 @@ def ssm(a: Tensor, b: Tensor, c: Tensor, u: Tensor) -> Tensor:
         h = a * h + b * u_t[..., None]
         y.append(2 * (c * h).sum(-1).real)
     return torch.stack(y, 1)
+
+
+def mimo(a: Tensor, B: Tensor, C: Tensor, u: Tensor, d: Tensor) -> Tensor:
+    """Y = C h + d u with two products of PyTorch and all states between them."""
+    h, _ = diagonal_scan(a, torch.complex(*(u @ B.mT).chunk(2, -1)))
+    return torch.cat((h.real, h.imag), -1) @ C.mT + d * u
 
 
 def ssm_kernel(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:

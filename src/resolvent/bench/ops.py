@@ -14,6 +14,7 @@ from resolvent.bench.case import Call, Case
 from resolvent.kernels import (
     Selective,
     delta_rule,
+    diagonal_mimo,
     diagonal_scan,
     diagonal_ssm,
     matrix_scan,
@@ -68,6 +69,22 @@ def diagonal_ssms() -> Iterator[Case]:
             Call(first(diagonal_ssm), inputs),
             peers,
             work=14 * b * l * m * n,
+        )
+
+
+def diagonal_mimos() -> Iterator[Case]:
+    """S5's whole op: one complex diagonal system with dense input and output maps."""
+    for b, l, n, p in ((8, 1024, 64, 128), (8, 4096, 64, 128), (1, 4096, 64, 128)):
+        a = torch.polar(1 - 0.1 * torch.rand(n), 3 * torch.rand(n))
+        B, C, d = torch.randn(2 * n, p) / p, torch.randn(p, 2 * n) / n, torch.randn(p)
+        inputs = (a, B, C, torch.randn(b, l, p), d)
+        yield Case(
+            "diagonal_mimo",
+            sizes(b=b, l=l, n=n, p=p),
+            Call(lambda a, B, C, u, d: diagonal_mimo(a, B, C, u, d=d)[0], inputs),
+            {"products around a scan": Call(loops.mimo, inputs)},
+            # B and C
+            work=8 * b * l * n * p,
         )
 
 

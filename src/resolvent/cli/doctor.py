@@ -40,9 +40,11 @@ class Command:
         for name, purpose in OPTIONAL.items():
             print(f"{name:14}{_version(name) or f'not installed -> {purpose}'}")
         print("\nops")
-        for op in kernels.status():
-            print(f"  {op.op:14}{op.backend:10}{op.reason}")
-        if any(op.backend == "torch" for op in kernels.status()):
+        ops = kernels.status()
+        width = max(len(op.op) for op in ops) + 2
+        for op in ops:
+            print(f"  {op.op:{width}}{op.backend:10}{op.reason}")
+        if any(op.backend == "torch" for op in ops):
             print(
                 "  -> for speed install a C++ compiler (g++ or clang++), unset RESOLVENT_KERNELS, "
                 "and reinstall resolvent"

@@ -8,9 +8,15 @@ from torch.nn.functional import silu
 from resolvent.discretize import mixed
 from resolvent.execute.blocks import in_blocks
 from resolvent.execute.matrix import matrix, why_not_matrix
-from resolvent.kernels import Selective, diagonal_scan, diagonal_ssm, selective_scan
-from resolvent.structure import Diagonal
-from resolvent.system import Discrete, Sampled, Varying
+from resolvent.kernels import (
+    Selective,
+    diagonal_mimo,
+    diagonal_scan,
+    diagonal_ssm,
+    selective_scan,
+)
+from resolvent.structure import Diagonal, functional_to_real, to_real
+from resolvent.system import Discrete, Invariant, Sampled, Varying
 
 
 def recur(
@@ -40,17 +46,35 @@ def _recur(
 ) -> tuple[Tensor, Tensor]:
     if is_matrix(system, u):
         return matrix(system, u, h0, resets, lengths)
+    if is_dense_pair(system):
+        return _dense(system, u, h0, resets, lengths)
     if isinstance(system, Varying) or system.mimo or u.shape[-1] != 1:
         return _states(system, u, h0, resets, lengths)
     a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
-    y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], h0[..., 0], resets, lengths)
-    return y[..., None] + system.D * u, h[..., None]
+    d = system.D[:, 0] if system.D.shape[1] else None
+    y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], h0[..., 0], resets, lengths, d=d)
+    return y[..., None], h[..., None]
 
 
 def is_matrix(system: Discrete, u: Tensor) -> bool:
     """Whether to run as a matrix state, one column a channel: not a single column that decays."""
     single = isinstance(system.form, Diagonal) and u.shape[-1] == 1 and not system.writes
     return not single and why_not_matrix(system) is None
+
+
+def is_dense_pair(system: Discrete) -> bool:
+    """Whether one head with dense B and C does the same at every step."""
+    return system.mimo and isinstance(system, Invariant) and system.D.shape[0] == 1
+
+
+def _dense(
+    system: Discrete, u: Tensor, h0: Tensor, resets: Tensor | None, lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    values: Tensor = system.A.values[0]  # type: ignore[attr-defined]
+    B, C = to_real(system.B[0], 0), functional_to_real(system.C[0], 1)
+    D, start = system.D[0], h0[:, 0, :, 0]
+    y, h = diagonal_mimo(values, B, C, u[:, :, 0], start, resets, lengths, d=D)
+    return y[:, :, None], h[:, None, :, None]
 
 
 def is_selective(system: Discrete) -> bool:

@@ -11,6 +11,7 @@ from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
 from resolvent.kernels.linear import FEW, STORAGES, Packed, linear, pack, rows, unpack
 from resolvent.kernels.matrix import delta_rule, matrix_scan
+from resolvent.kernels.mimo import diagonal_mimo
 from resolvent.kernels.program import Program, native_program
 from resolvent.kernels.selective import Selective, selective_scan
 
@@ -24,6 +25,7 @@ __all__ = [
     "cell_scan",
     "cell_step",
     "delta_rule",
+    "diagonal_mimo",
     "diagonal_scan",
     "diagonal_ssm",
     "linear",

@@ -28,6 +28,7 @@ NATIVE_SOURCES = Path(__file__).with_name("native")
 
 OPS = (
     "delta_rule",
+    "diagonal_mimo",
     "diagonal_scan",
     "diagonal_ssm",
     "elman_scan",

@@ -43,13 +43,19 @@ def ssm_reference(
     h0: Tensor | None = None,
     resets: Tensor | None = None,
     lengths: Tensor | None = None,
+    *,
+    d: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The definition of `diagonal_ssm`, by `scan_reference` over all states; equal dtypes."""
     x = b * u[..., None]
     start = None if h0 is None else h0.flatten(1)
     h, h_last = scan_reference(a.flatten(), x.flatten(2), start, resets, lengths)
     y = (c * h.view(x.shape)).sum(dim=-1)
-    return (2 * y.real if y.is_complex() else y), h_last.view(u.shape[0], *a.shape)
+    y = 2 * y.real if y.is_complex() else y
+    if d is not None:
+        stop = u.shape[1] if lengths is None else lengths[:, None]
+        y = y + torch.where((torch.arange(u.shape[1]) < stop)[..., None], d * u, 0)
+    return y, h_last.view(u.shape[0], *a.shape)
 
 
 def diagonal_scan(
@@ -98,13 +104,16 @@ def diagonal_ssm(
     h0: Tensor | None = None,
     resets: Tensor | None = None,
     lengths: Tensor | None = None,
+    *,
+    d: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A bank of m systems with one input, one output and n modes each.
 
-    h_t = a h_{t-1} + b u_t, and y_t = 2 Re sum_n c_n h_{t,n} where a, b or c is complex: each mode
-    stands for a conjugate pair (Gu et al. 2022, "On the Parameterization and Initialization of
-    Diagonal State Space Models"). Where they are real, y_t = sum_n c_n h_{t,n}. The states are
-    never stored, not in the backward pass either: beside u and y, training keeps one state in 64.
+    h_t = a h_{t-1} + b u_t, and y_t = 2 Re sum_n c_n h_{t,n} + d u_t where a, b or c is complex:
+    each mode stands for a conjugate pair (Gu et al. 2022, "On the Parameterization and
+    Initialization of Diagonal State Space Models"). Where they are real, y_t = sum_n c_n h_{t,n} +
+    d u_t. The states are never stored, not in the backward pass either: beside u and y, training
+    keeps one state in 64.
 
     Args:
         a: Decays, (m, n), real or complex.
@@ -116,6 +125,7 @@ def diagonal_ssm(
             Default: none.
         lengths: (b,) integers, the steps of each row; what follows is padding. Default: l for all.
             Clipped to 0..l.
+        d: What passes the states by, (m,), real; it takes no time. Default: nothing.
 
     Returns:
         y (b, l, m), zero from a row's length on, and h_last (b, m, n), the state after a row's last
@@ -123,9 +133,9 @@ def diagonal_ssm(
         y its real counterpart.
 
     Raises:
-        ValueError: A shape or dtype does not fit, or u is complex.
+        ValueError: A shape or dtype does not fit, or u or d is complex.
     """
-    real, dtype = common_dtypes(a, b, c, u, h0)
+    real, dtype = common_dtypes(a, b, c, d, u, h0)
     if u.dim() != 3 or u.is_complex():
         shape = tuple(u.shape)
         raise ValueError(f"u has shape {shape}, dtype {u.dtype}: expected (b, l, m), real.")
@@ -136,11 +146,14 @@ def diagonal_ssm(
         if value.shape != a.shape:
             shape = tuple(value.shape)
             raise ValueError(f"{name} has shape {shape}: expected a's {tuple(a.shape)}; expand it.")
+    if d is not None and (d.shape != u.shape[2:] or d.is_complex()):
+        given = f"shape {tuple(d.shape)}, dtype {d.dtype}"
+        raise ValueError(f"d has {given}: expected (m,) = {tuple(u.shape[2:])}, real.")
     check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
     a, b, c, u = cast(a, dtype), cast(b, dtype), cast(c, dtype), cast(u, real)
-    h0 = None if h0 is None else cast(h0, dtype)
-    keep = wants_checkpoints(a, b, c, u, h0)
-    return diagonal_ops.ssm(a, b, c, u, h0, resets, lengths, keep)[:2]
+    d, h0 = (None if x is None else cast(x, to) for x, to in ((d, real), (h0, dtype)))
+    keep = wants_checkpoints(a, b, c, d, u, h0)
+    return diagonal_ops.ssm(a, b, c, d, u, h0, resets, lengths, keep)[:2]
 
 
 def _check_broadcast(a: Tensor, x: Tensor) -> None:

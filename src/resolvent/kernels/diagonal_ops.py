@@ -24,7 +24,9 @@ from resolvent.kernels.registry import (
 )
 
 _SCAN = "Tensor a, Tensor x, Tensor? h0, Tensor? resets, Tensor? lengths"
-_SSM = "Tensor a, Tensor b, Tensor c, Tensor u, Tensor? h0, Tensor? resets, Tensor? lengths"
+_SSM = (
+    "Tensor a, Tensor b, Tensor c, Tensor? d, Tensor u, Tensor? h0, Tensor? resets, Tensor? lengths"
+)
 
 
 def _layout(a: Tensor) -> tuple[Tensor, int, int]:
@@ -89,6 +91,7 @@ def _ssm(
     a: Tensor,
     b: Tensor,
     c: Tensor,
+    d: Tensor | None,
     u: Tensor,
     h0: Tensor | None,
     resets: Tensor | None,
@@ -98,13 +101,13 @@ def _ssm(
     checkpoints = _empty_checkpoints(u, a, keep)
     kernels = native_for(u)
     if kernels is None:
-        y, h_last = diagonal_torch.ssm(a, b, c, u, h0, resets, lengths)
+        y, h_last = diagonal_torch.ssm(a, b, c, d, u, h0, resets, lengths)
         return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
-    a, b, c, u, h0 = contiguous(a, b, c, u, h0)
+    a, b, c, d, u, h0 = contiguous(a, b, c, d, u, h0)
     resets, lengths = row_marks(resets, lengths)
     y, h_last = torch.empty_like(u), a.new_empty(u.shape[0], *a.shape)
     kept = checkpoints if keep else None
-    arrays = addresses(a, b, c, u, h0, resets, lengths, y, h_last, kept)
+    arrays = addresses(a, b, c, d, u, h0, resets, lengths, y, h_last, kept)
     kernels.diagonal_ssm_forward(kind(a), (*u.shape, a.shape[1]), arrays)
     return y, h_last, checkpoints
 
@@ -113,6 +116,7 @@ def _ssm_backward(
     a: Tensor,
     b: Tensor,
     c: Tensor,
+    d: Tensor | None,
     u: Tensor,
     h0: Tensor | None,
     resets: Tensor | None,
@@ -120,24 +124,23 @@ def _ssm_backward(
     checkpoints: Tensor,
     gy: Tensor | None,
     gh_last: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     gy = torch.zeros_like(u) if gy is None else gy
     kernels = native_for(u)
     if kernels is None:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last
-        grads = diagonal_torch.ssm_backward(a, b, c, u, h0, resets, lengths, gy, gh_last)
-        ga, gb, gc, gu, gh0 = (x.contiguous() for x in grads)
-        return ga, gb, gc, gu, gh0
+        grads = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
+        return tuple(x.contiguous() for x in grads)
     if checkpoints.shape[1] != kept_blocks(u):
-        checkpoints = _ssm(a, b, c, u, h0, resets, lengths, True)[2]  # was not told to keep them
-    a, b, c, u, h0, checkpoints = contiguous(a, b, c, u, h0, checkpoints)
+        checkpoints = _ssm(a, b, c, d, u, h0, resets, lengths, True)[2]  # was not told to keep them
+    a, b, c, d, u, h0, checkpoints = contiguous(a, b, c, d, u, h0, checkpoints)
     resets, lengths, gy, gh_last = *row_marks(resets, lengths), *contiguous(gy, gh_last)
     ga, gb, gc, gu = (torch.empty_like(x) for x in (a, b, c, u))
-    gh0 = a.new_empty(u.shape[0], *a.shape)
-    given = (a, b, c, u, h0, resets, lengths, checkpoints, gy, gh_last)
-    arrays = addresses(*given, ga, gb, gc, gu, gh0)
+    gd, gh0 = u.new_empty(a.shape[0]), a.new_empty(u.shape[0], *a.shape)
+    given = (a, b, c, d, u, h0, resets, lengths, checkpoints, gy, gh_last)
+    arrays = addresses(*given, ga, gb, gc, gd, gu, gh0)
     kernels.diagonal_ssm_backward(kind(a), (*u.shape, a.shape[1]), arrays)
-    return ga, gb, gc, gu, gh0
+    return ga, gb, gc, gd, gu, gh0
 
 
 def _fake_scan(a: Tensor, x: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
@@ -148,12 +151,17 @@ def _fake_scan_backward(a: Tensor, h: Tensor, *_: Any) -> tuple[Tensor, Tensor, 
     return like(a), like(h), h.new_empty(h.shape[0], h.shape[2])
 
 
-def _fake_ssm(a: Tensor, b: Tensor, c: Tensor, u: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def _fake_ssm(
+    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, *rest: Any
+) -> tuple[Tensor, ...]:
     return like(u), a.new_empty(u.shape[0], *a.shape), _empty_checkpoints(u, a, rest[-1])
 
 
-def _fake_ssm_backward(a: Tensor, b: Tensor, c: Tensor, u: Tensor, *_: Any) -> tuple[Tensor, ...]:
-    return like(a), like(b), like(c), like(u), a.new_empty(u.shape[0], *a.shape)
+def _fake_ssm_backward(
+    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, *_: Any
+) -> tuple[Tensor, ...]:
+    gd, gh0 = u.new_empty(a.shape[0]), a.new_empty(u.shape[0], *a.shape)
+    return like(a), like(b), like(c), gd, like(u), gh0
 
 
 def _save_scan(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -181,7 +189,7 @@ register(
 )
 register(
     f"diagonal_ssm_backward({_SSM}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
-    " -> (Tensor ga, Tensor gb, Tensor gc, Tensor gu, Tensor gh0)",
+    " -> (Tensor ga, Tensor gb, Tensor gc, Tensor gd, Tensor gu, Tensor gh0)",
     _ssm_backward,
     _fake_ssm_backward,
 )
@@ -195,5 +203,5 @@ ssm = register(
     f"diagonal_ssm({_SSM}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _ssm,
     _fake_ssm,
-    from_checkpoints("diagonal_ssm_backward", 7),
+    from_checkpoints("diagonal_ssm_backward", 8),
 )

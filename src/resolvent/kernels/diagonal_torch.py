@@ -20,8 +20,9 @@ class _Coefficients(NamedTuple):
     """The recurrence h' = a h + b u, y = Re sum w h over `_CHUNK` steps at once.
 
     power (k + 1, m, n, p) a^j, V (k, m, n, p) a^j b, W (k, m, n, p) conj(w a^(j + 1)), and
-    K (k, m) Re sum w a^j b, where a number has p = 1 or 2 parts. Powers, and the states carried by
-    them from chunk to chunk, are wide: a rounding error in a^k would grow with a mode's memory.
+    K (k, m) Re sum w a^j b, the first plus d, where a number has p = 1 or 2 parts. Powers, and the
+    states carried by them from chunk to chunk, are wide: a rounding error in a^k would grow with a
+    mode's memory.
     """
 
     power: Tensor
@@ -56,8 +57,8 @@ def _wide(x: Tensor) -> Tensor:
     return x if x.device.type == "mps" else x.double()
 
 
-def _coefficients(a: Tensor, b: Tensor, c: Tensor) -> _Coefficients:
-    """From a, b, c (m, n, p)."""
+def _coefficients(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None) -> _Coefficients:
+    """From a, b, c (m, n, p) and d (m)."""
     narrow = a.dtype
     a, b, c = _wide(a), _wide(b), _wide(c)
     one = torch.zeros_like(a)
@@ -69,6 +70,8 @@ def _coefficients(a: Tensor, b: Tensor, c: Tensor) -> _Coefficients:
     w = a.shape[-1] * c
     V = _times(power[:-1], b)
     W, K = _conjugate(_times(power[1:], w)), _times(V, w)[..., 0].sum(-1)
+    if d is not None:
+        K = torch.cat((K[:1] + d, K[1:]))
     return _Coefficients(power, V.to(narrow), W.to(narrow), K.to(narrow))
 
 
@@ -168,6 +171,7 @@ def ssm(
     a: Tensor,
     b: Tensor,
     c: Tensor,
+    d: Tensor | None,
     u: Tensor,
     h0: Tensor | None,
     resets: Tensor | None,
@@ -175,7 +179,7 @@ def ssm(
 ) -> tuple[Tensor, Tensor]:
     """`kernels.diagonal_ssm` for equal dtypes."""
     h = _wide(_parts(a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0))
-    coefficients = _coefficients(*map(_parts, (a, b, c)))
+    coefficients = _coefficients(*map(_parts, (a, b, c)), d)
     y = [u[:, :0]]
     for when, drops, left in _slabs(a, u, resets, lengths):
         part, h = _slab(coefficients, u[:, when], h, drops, left)
@@ -187,15 +191,17 @@ def ssm_backward(
     a: Tensor,
     b: Tensor,
     c: Tensor,
+    d: Tensor | None,
     u: Tensor,
     h0: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
     gy: Tensor,
     gh_last: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of `ssm` for a, b, c, u and h0; every slab runs again from the state before it."""
-    parameters = [_parts(x).detach().requires_grad_() for x in (a, b, c)]
+) -> tuple[Tensor, ...]:
+    """Gradients of `ssm` for a, b, c, d, u, h0; every slab runs again from the state before it."""
+    d = u.new_zeros(u.shape[2]) if d is None else d
+    parameters = [x.detach().requires_grad_() for x in (*map(_parts, (a, b, c)), d)]
     with torch.enable_grad():
         coefficients = _coefficients(*parameters)
     leaves = [x.detach().requires_grad_() for x in coefficients]
@@ -216,6 +222,6 @@ def ssm_backward(
         )
         total = [x + grad for x, grad in zip(total, grads, strict=True)]
         gu.insert(1, gu_slab)
-    ga, gb, gc = torch.autograd.grad(coefficients, parameters, total)
+    *grads, gd = torch.autograd.grad(coefficients, parameters, total)
     gh0 = _numbers(g).to(a.dtype, copy=True)
-    return _numbers(ga), _numbers(gb), _numbers(gc), torch.cat(gu, dim=1), gh0
+    return *map(_numbers, grads), gd, torch.cat(gu, dim=1), gh0

@@ -1,8 +1,9 @@
 """One step of an invariant layer with everything computed beforehand, in real arithmetic.
 
 What streams and what is exported: the discrete matrices are constants, no tensor is complex, and a
-step is a handful of operations. States are those of the layer itself, so a sequence may be read in
-parallel by the layer and continued here.
+step is a handful of operations; of a complex diagonal system on a CPU, one call of a native kernel.
+States are those of the layer itself, so a sequence may be read in parallel by the layer and
+continued here.
 
 Inside a step the state of a head is one vector of N real numbers; of a complex structure, the real
 and imaginary parts in turn, as they lie in the layer's own state.
@@ -16,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from resolvent.kernels.backend import native
+from resolvent.kernels.registry import addresses, contiguous, differentiated
 from resolvent.layers.base import Layer
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.state import State
@@ -40,6 +43,8 @@ class Recurrence(nn.Module):
     B: Tensor
     C: Tensor
     D: Tensor
+    rates: Tensor
+    reads: Tensor
     zero: Tensor
 
     @torch.no_grad()
@@ -68,6 +73,13 @@ class Recurrence(nn.Module):
         else:
             B, C = B[..., 0], C[..., 0, :]  # (m, N)
         _register(self, B=B, C=C, D=D)
+        # what the kernels of a step take, if they know this system: pairs, and y = 2 Re(reads h)
+        rates, reads = D.new_empty(0), C
+        if isinstance(self.A, _Pairs):
+            rates = self.A.rates().expand(system.D.shape[0], -1, -1).contiguous()
+            reads = C if self.mimo else C * C.new_tensor([0.5, -0.5]).repeat(system.A.n)
+        self.register_buffer("rates", rates, persistent=False)
+        self.register_buffer("reads", reads, persistent=False)
         self.register_buffer("zero", layer.initial_state(1).h, persistent=False)
 
     def forward(
@@ -80,6 +92,8 @@ class Recurrence(nn.Module):
         """
         if dt is not None:
             raise ValueError("dt: the step size is built in here; use the layer's own step instead")
+        if self._fits_kernel(u_t, state.h):
+            return self._by_kernel(*contiguous(u_t, state.h))
         h = state.h.flatten(2)
         if self.mimo:
             h = self.A(h, torch.mm(u_t, self.B).view_as(h))
@@ -91,6 +105,28 @@ class Recurrence(nn.Module):
         return y, State(h.view_as(state.h))
 
     step = forward
+
+    def _fits_kernel(self, u_t: Tensor, h: Tensor) -> bool:
+        if torch.compiler.is_compiling() or type(u_t) is not Tensor or type(h) is not Tensor:
+            return False
+        plain = u_t.device.type == "cpu" and u_t.dtype == h.dtype == self.rates.dtype
+        sizes = u_t.shape == (len(h), self.d_model) and h.shape[1:] == self.zero.shape[1:]
+        known = self.rates.numel() > 0 and native() is not None
+        return plain and sizes and known and not differentiated(u_t, h)
+
+    def _by_kernel(self, u_t: Tensor, h: Tensor) -> tuple[Tensor, State]:
+        y, after = torch.empty_like(u_t), torch.empty_like(h)
+        kernels, kind = native(), (h.dtype == torch.float64, True, torch.get_num_threads())
+        given = addresses(self.rates, self.B, self.reads, self.D, u_t, h)
+        results = addresses(y, after)
+        b, (m, n) = len(h), self.rates.shape[:2]
+        if self.mimo:
+            sizes = b, m * n, self.d_model, self.d_model
+            kernels.diagonal_mimo_step(kind, sizes, given + results)  # type: ignore[union-attr]
+        else:
+            arrays = (*given, 0, 0, *results, 0)  # neither resets nor lengths, nothing kept
+            kernels.diagonal_ssm_forward(kind, (b, 1, m, n), arrays)  # type: ignore[union-attr]
+        return y, State(after)
 
     def initial_state(
         self,
@@ -154,6 +190,10 @@ class _Pairs(nn.Module):
     def forward(self, h: Tensor, x: Tensor) -> Tensor:
         swapped = h.index_select(-1, self.swap)
         return torch.addcmul(torch.addcmul(x, self.real, h), self.imag, swapped)
+
+    def rates(self) -> Tensor:
+        """The diagonal as pairs (..., n, 2) of real and imaginary parts."""
+        return torch.stack([self.real[..., ::2], self.imag[..., 1::2]], -1)
 
 
 class _PairsLowRank(nn.Module):

@@ -88,8 +88,10 @@ def scalar_phi1(z: Tensor) -> Tensor:
     """(e^z - 1)/z elementwise; its Taylor series near 0 keeps value and gradient accurate."""
     near = z.abs() < 0.1
     small = torch.where(near, z, torch.zeros_like(z))
-    series = torch.ones_like(z)
-    for k in range(10, 0, -1):  # 0.1^10 / 11! is below the float64 unit roundoff
-        series = 1 + small * series / (k + 1)
-    large = torch.where(near, torch.ones_like(z), z)
+    series = one = torch.ones_like(z)
+    # terms whose next, 0.1^(k + 1) / (k + 2)!, is below the unit roundoff
+    terms = 10 if z.dtype in (torch.float64, torch.complex128) else 5
+    for k in range(terms, 0, -1):
+        series = torch.addcmul(one, small, series, value=1 / (k + 1))
+    large = torch.where(near, one, z)
     return torch.where(near, series, torch.expm1(large) / large)

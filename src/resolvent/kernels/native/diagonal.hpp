@@ -35,17 +35,17 @@ struct SsmSize {
 
 template <class Real>
 struct SsmForward {
-  const Real *a, *b, *c, *u, *h0;
+  const Real *a, *b, *c, *d, *u, *h0;
   Rows rows;
   Real *y, *h_last, *checkpoints;
 };
 
 template <class Real>
 struct SsmBackward {
-  const Real *a, *b, *c, *u, *h0;
+  const Real *a, *b, *c, *d, *u, *h0;
   Rows rows;
   const Real *checkpoints, *gy, *gh_last;
-  Real *ga, *gb, *gc, *gu, *gh0;
+  Real *ga, *gb, *gc, *gd, *gu, *gh0;
 };
 
 template <class Real, bool is_complex>

@@ -22,22 +22,22 @@ void scan_backward(const Kind& kind, const Sizes<5>& n, const Addresses<10>& add
   });
 }
 
-void ssm_forward(const Kind& kind, const Sizes<4>& n, const Addresses<10>& addresses) {
+void ssm_forward(const Kind& kind, const Sizes<4>& n, const Addresses<11>& addresses) {
   const Arrays p(addresses);
   const SsmSize size{n[0], n[1], n[2], n[3], threads(kind)};
   dispatch(kind, [&](auto real, auto is_complex) {
     diagonal_ssm_forward<decltype(real), is_complex.value>(
-        size, {p[0], p[1], p[2], p[3], p[4], {p[5], p[6]}, p[7], p[8], p[9]});
+        size, {p[0], p[1], p[2], p[3], p[4], p[5], {p[6], p[7]}, p[8], p[9], p[10]});
   });
 }
 
-void ssm_backward(const Kind& kind, const Sizes<4>& n, const Addresses<15>& addresses) {
+void ssm_backward(const Kind& kind, const Sizes<4>& n, const Addresses<17>& addresses) {
   const Arrays p(addresses);
   const SsmSize size{n[0], n[1], n[2], n[3], threads(kind)};
   dispatch(kind, [&](auto real, auto is_complex) {
     diagonal_ssm_backward<decltype(real), is_complex.value>(
-        size, {p[0], p[1], p[2], p[3], p[4], {p[5], p[6]}, p[7], p[8], p[9],  //
-               p[10], p[11], p[12], p[13], p[14]});
+        size, {p[0], p[1], p[2], p[3], p[4], p[5], {p[6], p[7]}, p[8], p[9], p[10],  //
+               p[11], p[12], p[13], p[14], p[15], p[16]});
   });
 }
 

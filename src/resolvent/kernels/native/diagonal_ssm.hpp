@@ -1,6 +1,8 @@
 // What the two passes of the diagonal state-space kernel share: several steps taken at once.
 //
-//   h_t = a h_{t-1} + b u_t      y_t = Re sum_n w_n h_{t,n}      w = 2c where a is complex, else c
+//   h_t = a h_{t-1} + b u_t      y_t = Re sum_n w_n h_{t,n} + d u_t
+//
+// with w = 2c where a is complex, else c.
 //
 // A state turned by the phase of b, h = (b / |b|) s, has a real input coefficient e = |b|. Over T
 // steps, with the state s before them and w turned likewise:
@@ -8,7 +10,8 @@
 //   y_j = Re sum_n W_j s + sum_{i <= j} K_{j-i} u_i     W_j = w a^{j+1}    K_d = Re sum_n w a^d e
 //   s'  = P s + sum_j V_j u_j                           P = a^T            V_j = a^{T-1-j} e
 //
-// which is 4T + 3 real multiplications for each complex mode where T single steps are 8T.
+// which is 4T + 3 real multiplications for each complex mode where T single steps are 8T. K_0 takes d
+// in, which so costs nothing.
 #pragma once
 
 #include <algorithm>
@@ -71,7 +74,7 @@ struct Table {
   H* drift;  // a^T / P - 1: what rounding took from P
   V* K;      // kChunk
 
-  void build(const T& tile, const Real* a, const Real* b, const Real* c) const {
+  void build(const T& tile, const Real* a, const Real* b, const Real* c, const Real* d) const {
     D kernel[kChunk] = {};
     for (Index k = 0; k < tile.modes; ++k) {
       const Exact base = exact(tile.gather(a, k)), input = exact(tile.gather(b, k));
@@ -91,7 +94,8 @@ struct Table {
       step[k] = {rounded(base), {chunk[k].V[kChunk - 1]}, {chunk[k].W[0]}};
       phase[k] = rounded(turn);
     }
-    for (int d = 0; d < kChunk; ++d) K[d] = __builtin_convertvector(kernel[d], V);
+    if (d) kernel[0] = kernel[0] + __builtin_convertvector(tile.first_lanes(d), D);
+    for (int j = 0; j < kChunk; ++j) K[j] = __builtin_convertvector(kernel[j], V);
   }
 
   // The state before `chunks` chunks, with the bits that rounded powers will lose of it. Without
@@ -147,11 +151,11 @@ template <class T>
 class Tables {
  public:
   Tables(const SsmSize& size, const typename T::Real* a, const typename T::Real* b,
-         const typename T::Real* c)
+         const typename T::Real* c, const typename T::Real* d)
       : n_(size.n), tiles_(T::count(size)), chunk_(tiles_ * n_), step_(tiles_ * n_),
         phase_(tiles_ * n_), drift_(tiles_ * n_), K_(tiles_ * kChunk) {
     parallel_for(tiles_, size.threads,
-                 [&](Index i, int) { (*this)[i].build(T(size, i), a, b, c); });
+                 [&](Index i, int) { (*this)[i].build(T(size, i), a, b, c, d); });
   }
   Table<T> operator[](Index i) const {
     return {chunk_.data() + i * n_, step_.data() + i * n_, phase_.data() + i * n_,

@@ -162,8 +162,9 @@ class Pass {
         tile_.scatter(array_.gh0 + state, k, sum_.g[k] * table_.phase[k]);
   }
 
-  // Writes the gradients of a, b and c, summed over the rows so far.
-  void finish(Real* ga, Real* gb, Real* gc) const {
+  // Writes the gradients of a, b, c and d, summed over the rows so far.
+  void finish(Real* ga, Real* gb, Real* gc, Real* gd) const {
+    tile_.leave_first_lanes(gK_[0] + gK_step_[0], gd);
     for (Index k = 0; k < tile_.modes; ++k) {
       const H a = tile_.gather(array_.a, k), phase = table_.phase[k];
       const H e = tile_.gather(array_.b, k) * conj(phase);
@@ -227,7 +228,7 @@ template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) {
   using T = Tile<Real, is_complex>;
   using H = typename T::H;
-  const Tables<T> tables(size, array.a, array.b, array.c);
+  const Tables<T> tables(size, array.a, array.b, array.c, array.d);
   const Buffer<H> g(size.threads * size.n);
   const Buffer<Chunk<H, kChunk>> chunk(size.threads * size.n);
   const Buffer<Chunk<H, 1>> step(size.threads * size.n);
@@ -236,7 +237,8 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
   // the sizes alone, so that the sums do not depend on the threads.
   const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
   const Index groups = std::min(size.b, (kItems + tiles - 1) / std::max<Index>(tiles, 1));
-  const Buffer<Real> partial(groups * 3 * numbers);
+  const Index sizes[] = {numbers, numbers, numbers, size.m}, all = 3 * numbers + size.m;
+  const Buffer<Real> partial(groups * all);
   prefer_large_pages(array.gu, size.b * size.l * size.m);
   parallel_for(groups * tiles, size.threads, [&](Index item, int thread) {
     const Index group = item / tiles, number = item % tiles, at = thread * size.n;
@@ -244,16 +246,17 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
     Pass<T> pass(size, array, number, tables[number], scratch);
     const Index first = group * size.b / groups, last = (group + 1) * size.b / groups;
     for (Index row = first; row < last; ++row) pass.run(row);
-    Real* sums = partial.data() + group * 3 * numbers;
-    pass.finish(sums, sums + numbers, sums + 2 * numbers);
+    Real* sums = partial.data() + group * all;
+    pass.finish(sums, sums + numbers, sums + 2 * numbers, sums + 3 * numbers);
   });
-  Real* const totals[] = {array.ga, array.gb, array.gc};
-  for (Index i = 0; i < 3 * numbers; ++i) {
-    Real total = 0;
-    for (Index group = 0; group < groups; ++group)
-      total += partial.data()[group * 3 * numbers + i];
-    totals[i / numbers][i % numbers] = total;
-  }
+  Real* const totals[] = {array.ga, array.gb, array.gc, array.gd};
+  const Real* from = partial.data();
+  for (int which = 0; which < 4; from += sizes[which++])
+    for (Index i = 0; i < sizes[which]; ++i) {
+      Real total = 0;
+      for (Index group = 0; group < groups; ++group) total += from[group * all + i];
+      totals[which][i] = total;
+    }
 }
 
 template void diagonal_ssm_backward<float, false>(const SsmSize&, const SsmBackward<float>&);

@@ -35,7 +35,7 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
   using T = Tile<Real, is_complex>;
   using V = typename T::V;
   using H = typename T::H;
-  const Tables<T> tables(size, array.a, array.b, array.c);
+  const Tables<T> tables(size, array.a, array.b, array.c, array.d);
   const Buffer<H> states(size.threads * size.n);
   const Index tiles = T::count(size), numbers = size.m * size.n * T::kParts;
   const Index blocks = (size.l - 1) / kBlock;

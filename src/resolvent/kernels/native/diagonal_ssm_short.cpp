@@ -21,6 +21,7 @@ void diagonal_ssm_short(const SsmSize& size, const SsmForward<Real>& array) {
     for (Index channel = first; channel < std::min(first + kChannels, size.m); ++channel) {
       const Real* u = array.u + row * size.l * size.m + channel;
       Real y[kShort] = {};
+      for (Index t = 0; array.d && t < stop; ++t) y[t] = array.d[channel] * u[t * size.m];
       cover<kLanes<Real>>(0, size.n, [&](Index mode, auto lanes) {
         constexpr int n = lanes.value;
         using H = Mode<Vector<Real, n>, is_complex>;

@@ -76,6 +76,18 @@ struct Tile {
     });
   }
 
+  // A number for each channel, (m), in the first lane that it feeds; zero in the others. And back.
+  V first_lanes(const Real* from) const {
+    Real lanes[kWidth]{};
+    std::copy_n(from + first, channels, lanes);
+    return load<V>(lanes);
+  }
+  void leave_first_lanes(V value, Real* to) const {
+    Real lanes[kWidth];
+    store(lanes, value);
+    std::copy_n(lanes, channels, to + first);
+  }
+
   // One step of the tile's channels, from an array (m) to every lane that they feed, and back as
   // the sum of those lanes.
   V spread(const Real* from) const {
