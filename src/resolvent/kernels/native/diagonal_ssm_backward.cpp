@@ -60,18 +60,20 @@ inline H retreat(const Chunk<H, T>& coefficients, H g, const V* gy, V* gu, H* gr
   return g;
 }
 
-// Adds to the gradients of the coefficients.
+// Adds to the gradients of the coefficients, of W apart from the others: all would not fit into the
+// registers.
 template <int T, class H, class V>
 inline void correlate(Chunk<H, T>& total, const H* states, const H* gradients, const V* u,
                       const V* gy, Index first, Index last) {
+  const auto chunk = [=](Index t) { return first + (t - first) / T; };
   Chunk<H, T> sum = total;
   for (Index t = first; t < last; t += T) {
-    const Index chunk = first + (t - first) / T;
-    const H s = conj(states[chunk]), g = gradients[chunk];
-    sum.P = madd(sum.P, g, s);
+    const H g = gradients[chunk(t)];
+    sum.P = madd(sum.P, g, conj(states[chunk(t)]));
     for (int j = 0; j < T; ++j) sum.V[j] = madd(sum.V[j], g, u[t + j]);
-    for (int j = 0; j < T; ++j) sum.W[j] = madd(sum.W[j], s, gy[t + j]);
   }
+  for (Index t = first; t < last; t += T)
+    for (int j = 0; j < T; ++j) sum.W[j] = madd(sum.W[j], conj(states[chunk(t)]), gy[t + j]);
   total = sum;
 }
 

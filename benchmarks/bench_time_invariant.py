@@ -1,6 +1,6 @@
 """S4D and S5 layers beside the published ones, with the same weights and the same work.
 
-python benchmarks/time_invariant.py [--s4 PATH] [--s5 PATH] [--runs 5] [--lengths 1024 4096]
+python benchmarks/bench_time_invariant.py [--s4 PATH] [--s5 PATH] [--runs 5] [--lengths 1024 4096]
 
 - PATH of --s4: a checkout of state-spaces/s4, whose s4d.py makes a kernel and convolves by FFT.
 - PATH of --s5: a checkout of lindermanlab/S5 (needs jax and flax), compiled by XLA.
@@ -133,8 +133,8 @@ def _s5_pytorch(layer: S5, u: Tensor) -> Call:
 
 
 def _jax_s5(path: Path, layer: S5, u: Tensor) -> Call:
-    import jax
-    import jax.numpy as jnp
+    import jax  # type: ignore[import-not-found]
+    import jax.numpy as jnp  # type: ignore[import-not-found]
 
     jnp.DeviceArray = jax.Array  # type: ignore[attr-defined]  # which the checkout still names
     folder = path / "s5"
@@ -157,7 +157,7 @@ def _jax_s5(path: Path, layer: S5, u: Tensor) -> Call:
 
 def _through_torch(f: Callable[..., Any]) -> Callable[..., Tensor]:
     """A function of JAX as one of PyTorch, both passes compiled; no number is copied."""
-    import jax
+    import jax  # type: ignore[import-not-found]
 
     forward, both = jax.jit(f), jax.jit(lambda *x: jax.vjp(f, *x))
     backward = jax.jit(lambda pull, g: pull(g))
