@@ -16,7 +16,11 @@ def fft_convolve(u: Tensor, K: Tensor) -> Tensor:
     """Causal y_t = sum_j K_j u_{t-j}: u (b, l, m, p), K (m, q, p, l) -> (b, l, m, q)."""
     length = u.shape[1]
     size = 1 << (2 * length - 1).bit_length()
-    spectrum = torch.einsum("mqpf,bfmp->bfmq", rfft(K, size), rfft(u, size, dim=1))
+    left, right = rfft(K, size), rfft(u, size, dim=1)
+    if K.shape[1:3] == (1, 1):  # a product each; as a contraction it would be copied to and fro
+        spectrum = left[:, 0].permute(2, 0, 1) * right
+    else:
+        spectrum = torch.einsum("mqpf,bfmp->bfmq", left, right)
     return irfft(spectrum, size, dim=1)[:, :length]
 
 
