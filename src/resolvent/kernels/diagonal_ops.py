@@ -112,27 +112,17 @@ def _ssm(
     return y, h_last, checkpoints
 
 
-def _ssm_backward(
-    a: Tensor,
-    b: Tensor,
-    c: Tensor,
-    d: Tensor | None,
-    u: Tensor,
-    h0: Tensor | None,
-    resets: Tensor | None,
-    lengths: Tensor | None,
-    checkpoints: Tensor,
-    gy: Tensor | None,
-    gh_last: Tensor | None,
-) -> tuple[Tensor, ...]:
+def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, (checkpoints, gy, gh_last) = arguments[:8], arguments[8:]
+    a, b, c, d, u, h0, resets, lengths = inputs
     gy = torch.zeros_like(u) if gy is None else gy
     kernels = native_for(u)
     if kernels is None:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last
-        grads = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
+        grads = diagonal_torch.ssm_backward(*inputs, gy, gh_last)
         return tuple(x.contiguous() for x in grads)
     if checkpoints.shape[1] != kept_blocks(u):
-        checkpoints = _ssm(a, b, c, d, u, h0, resets, lengths, True)[2]  # was not told to keep them
+        checkpoints = _ssm(*inputs, keep=True)[2]  # was not told to keep them
     a, b, c, d, u, h0, checkpoints = contiguous(a, b, c, d, u, h0, checkpoints)
     resets, lengths, gy, gh_last = *row_marks(resets, lengths), *contiguous(gy, gh_last)
     ga, gb, gc, gu = (torch.empty_like(x) for x in (a, b, c, u))

@@ -179,7 +179,7 @@ def ssm(
 ) -> tuple[Tensor, Tensor]:
     """`kernels.diagonal_ssm` for equal dtypes."""
     h = _wide(_parts(a.new_zeros(u.shape[0], *a.shape) if h0 is None else h0))
-    coefficients = _coefficients(*map(_parts, (a, b, c)), d)
+    coefficients = _coefficients(_parts(a), _parts(b), _parts(c), d)
     y = [u[:, :0]]
     for when, drops, left in _slabs(a, u, resets, lengths):
         part, h = _slab(coefficients, u[:, when], h, drops, left)
