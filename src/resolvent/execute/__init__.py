@@ -25,6 +25,7 @@ Program              stages on buffers that are allocated once
 """
 
 from resolvent.execute.finite import filter_features
+from resolvent.execute.fused_step import can_fuse, fused_step
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
 from resolvent.execute.newton import NewtonOptions, Solution, newton
 from resolvent.execute.run import run
@@ -58,10 +59,12 @@ __all__ = [
     "Solution",
     "cell_scan",
     "cell_step",
+    "can_fuse",
     "check_name",
     "choose",
     "diagonal_scan",
     "filter_features",
+    "fused_step",
     "last_state",
     "linear",
     "loop",

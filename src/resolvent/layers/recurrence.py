@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resolvent.kernels.backend import native
-from resolvent.kernels.registry import addresses, contiguous, differentiated
+from resolvent.execute import can_fuse, fused_step
 from resolvent.layers.base import Layer
 from resolvent.layers.invariant import InvariantLayer
 from resolvent.layers.state import State
@@ -93,7 +92,9 @@ class Recurrence(nn.Module):
         if dt is not None:
             raise ValueError("dt: the step size is built in here; use the layer's own step instead")
         if self._fits_kernel(u_t, state.h):
-            return self._by_kernel(*contiguous(u_t, state.h))
+            system = self.rates, self.B, self.reads, self.D
+            y, h = fused_step(system, u_t, state.h, self.mimo)
+            return y, State(h)
         h = state.h.flatten(2)
         if self.mimo:
             h = self.A(h, torch.mm(u_t, self.B).view_as(h))
@@ -107,26 +108,8 @@ class Recurrence(nn.Module):
     step = forward
 
     def _fits_kernel(self, u_t: Tensor, h: Tensor) -> bool:
-        if torch.compiler.is_compiling() or type(u_t) is not Tensor or type(h) is not Tensor:
-            return False
-        plain = u_t.device.type == "cpu" and u_t.dtype == h.dtype == self.rates.dtype
-        sizes = u_t.shape == (len(h), self.d_model) and h.shape[1:] == self.zero.shape[1:]
-        known = self.rates.numel() > 0 and native() is not None
-        return plain and sizes and known and not differentiated(u_t, h)
-
-    def _by_kernel(self, u_t: Tensor, h: Tensor) -> tuple[Tensor, State]:
-        y, after = torch.empty_like(u_t), torch.empty_like(h)
-        kernels, kind = native(), (h.dtype == torch.float64, True, torch.get_num_threads())
-        given = addresses(self.rates, self.B, self.reads, self.D, u_t, h)
-        results = addresses(y, after)
-        b, (m, n) = len(h), self.rates.shape[:2]
-        if self.mimo:
-            sizes = b, m * n, self.d_model, self.d_model
-            kernels.diagonal_mimo_step(kind, sizes, given + results)  # type: ignore[union-attr]
-        else:
-            arrays = (*given, 0, 0, *results, 0)  # neither resets nor lengths, nothing kept
-            kernels.diagonal_ssm_forward(kind, (b, 1, m, n), arrays)  # type: ignore[union-attr]
-        return y, State(after)
+        sizes = u_t.shape == (h.shape[0], self.d_model) and h.shape[1:] == self.zero.shape[1:]
+        return sizes and self.rates.numel() > 0 and can_fuse(self.rates, u_t, h)
 
     def initial_state(
         self,
