@@ -123,8 +123,36 @@ def test_list_ops(length):
     task = tasks.list_ops(20, length)
     for x, y in zip(task.x, task.y, strict=True):
         tokens = [v for v in x.tolist() if v != stack.BLANK]
-        assert len(tokens) >= min(length // 4, 10)
+        assert len(tokens) >= length // 4
         assert evaluate(tokens) == y[-1] and not tokens
+
+
+@pytest.mark.parametrize("length, items, symbols", [(1, 1, 1), (20, 5, 4), (16, 16, 3)])
+def test_selective_copying_says_the_items_in_order(length, items, symbols):
+    task = tasks.selective_copying(20, length, items, symbols)
+    for x, y in zip(task.x.tolist(), task.y.tolist(), strict=True):
+        assert x[length:] == [symbols + 1] * items and y[:length] == [IGNORED] * length
+        assert y[length:] == [v for v in x[:length] if v] and max(y) <= symbols
+
+
+@pytest.mark.parametrize("length, symbols", [(3, 1), (10, 4), (100, 16)])
+def test_induction_says_what_followed_the_special_token(length, symbols):
+    task = tasks.induction_heads(50, length, symbols)
+    for x, y in zip(task.x.tolist(), task.y.tolist(), strict=True):
+        first = x.index(symbols)
+        assert x.count(symbols) == 2 and x[-1] == symbols and y[-1] == x[first + 1] < symbols
+        assert y[:-1] == [IGNORED] * (length - 1)
+
+
+@pytest.mark.parametrize("length, pairs, symbols", [(9, 3, 6), (24, 8, 16), (64, 8, 64)])
+def test_recall_is_a_dictionary(length, pairs, symbols):
+    task = tasks.multi_query_recall(30, length, pairs, symbols)
+    for x, y in zip(task.x.tolist(), task.y.tolist(), strict=True):
+        said = dict(zip(x[0 : 2 * pairs : 2], x[1 : 2 * pairs : 2], strict=True))
+        asked = [t for t in range(length) if y[t] != IGNORED]
+        assert len(said) == pairs and sorted(said) == sorted(x[t] for t in asked)
+        assert all(t >= 2 * pairs and y[t] == said[x[t]] > symbols // 2 for t in asked)
+        assert not any(x[t] for t in range(2 * pairs, length) if t not in asked)
 
 
 def test_adding():
@@ -155,6 +183,9 @@ def test_pathfinder(size):
     images = [x.reshape(size, size) for x in series.X]
     assert [connected(image) for image in images] == [bool(v) for v in series.labels]
     assert 0 < np.mean(series.labels) < 1
+    apart = np.array([np.linalg.norm(np.subtract(*np.argwhere(image == 1))) for image in images])
+    ends = (apart[series.labels == label] for label in (0, 1))
+    assert abs(np.subtract(*(v.mean() for v in ends))) < 0.1 * size  # no distance gives it away
     dashed = tasks.pathfinder(30, size, gap=1)
     assert (dashed.labels == series.labels).all()
     assert sum(x.sum() for x in dashed.X) < 0.8 * sum(x.sum() for x in series.X)

@@ -18,6 +18,7 @@ from resolvent.layers import (
     DSS,
     GRU,
     H3,
+    KDA,
     LRU,
     LSSL,
     LSTM,
@@ -45,6 +46,7 @@ from resolvent.layers import (
     ParaGRU,
     ParaLSTM,
     SoftSorted,
+    UniversalTransformer,
 )
 
 Make = Callable[[int], nn.Module]
@@ -73,10 +75,12 @@ PLAIN: dict[str, Make] = {
     "Attention": partial(Attention, n_heads=1),
     "sliding Attention": partial(Attention, window=4),
     "MLP": partial(MLP, expand=2),
+    "UniversalTransformer": partial(UniversalTransformer, n_heads=1, repeats=3, expand=2),
     "DeltaNet": partial(DeltaNet, d_state=3),
     "GatedDeltaNet": partial(GatedDeltaNet, d_state=3),
     "DeltaProduct": partial(DeltaProduct, d_state=3),
     "GatedDeltaProduct": partial(GatedDeltaProduct, d_state=3, writes=3),
+    "KDA": partial(KDA, d_state=3),
     **{x.__name__: partial(x) for x in (LSTM, GRU, SLSTM, ParaGRU, ParaLSTM, Aaren)},
     "MLSTM": partial(MLSTM, d_state=2),
 }
@@ -143,13 +147,18 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
             {"execution": "chunk"},
         )
         for layers, given in (
-            ((DeltaNet, GatedDeltaNet), {}),
+            ((DeltaNet, GatedDeltaNet, KDA), {}),
             ((DeltaProduct, GatedDeltaProduct), {"writes": 3}),
         )
         for layer in layers
     },
     Attention: ({"n_heads": 2}, {"window": 1}, {"window": 50}, {"rotary": False}),
     MLP: ({"expand": 1}, {"gated": True}),
+    UniversalTransformer: (
+        {"n_heads": 2, "repeats": 2},
+        {"repeats": 1, "expand": 1},
+        {"halting": False, "window": 3},
+    ),
     Mamba: (
         {"d_state": 1},
         {"expand": 1.5},

@@ -8,7 +8,6 @@ from resolvent.analysis import implied_attention, in_double
 from resolvent.contract import Subject
 from resolvent.execute import run
 from resolvent.layers import Layer, Timing
-from resolvent.layers.nonlinear import NonlinearLayer
 from resolvent.system import Varying
 
 LINEAR = [name for name, make in PLAIN.items() if issubclass(make.func, Layer)]
@@ -54,8 +53,24 @@ def test_the_implied_attention_is_the_system(prepared):
     torch.testing.assert_close(system.skip(torch.einsum(form, M, x), x), y, **EQUAL)
 
 
-def test_every_layer_with_a_recurrence_has_a_system():
-    for name, make in PLAIN.items():
-        if issubclass(make.func, Layer | NonlinearLayer):
-            layer = make(D)
-            assert layer.system(torch.randn(1, 3, D)).A.dense().shape[-1] > 0, name
+@pytest.mark.parametrize("name", ["H3", "Hyena", "LongConv"])
+def test_what_lies_between_gates_is_a_system_of_its_values(name):
+    subject = Subject(PLAIN[name], D)
+    layer, u, x = subject.layer, subject.inputs(2, STEPS), subject.inputs(2, STEPS)
+    with torch.no_grad():
+        M, expected = implied_attention(layer.system(u), STEPS), layer(u)[0]
+        if name != "LongConv":
+            x = layer.in_proj(u)
+            x = (x if name == "H3" else layer.conv(x, (), Timing())[0]).chunk(3, -1)[2]
+            found = layer.out_proj(torch.einsum("bmij,bjm->bim", M, x))
+        else:
+            found = torch.einsum("mij,bjm->bim", M, u) + layer.D * u
+    torch.testing.assert_close(found, expected, **EQUAL)
+
+
+def test_every_layer_that_is_linear_in_its_state_has_a_system():
+    """A position-wise network has no state, and attention's grows."""
+    without = {name for name in PLAIN if not hasattr(PLAIN[name](D), "system")}
+    assert without == {"MLP", "Attention", "sliding Attention", "UniversalTransformer"}
+    for name in PLAIN.keys() - without:
+        assert PLAIN[name](D).system(torch.randn(1, 3, D)).A.dense().shape[-1] > 0, name

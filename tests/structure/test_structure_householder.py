@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from resolvent.structure import Householder
+from resolvent.structure import Householder, reflections
 from structure.suite import StructureSuite
 
 
@@ -72,19 +72,32 @@ def test_writes_are_the_delta_rule_one_after_the_other(rng):
     torch.testing.assert_close(A.apply(h) + A.writes() @ v, step, rtol=0, atol=1e-13)
 
 
-def test_four_reflections_make_any_permutation_of_five():
-    """Swaps are reflections, and a permutation of five things is at most four swaps."""
-    order = [4, 2, 0, 1, 3]
-    swaps, now = [], list(range(5))
-    for i in range(4):
-        j = now.index(order[i])
-        swaps.append((i, j))
-        now[i], now[j] = now[j], now[i]
-    keys = torch.zeros(4, 5, dtype=torch.float64)
-    beta = torch.zeros(4, dtype=torch.float64)
-    for step, (i, j) in enumerate(swaps):
-        if i != j:
-            keys[step, i], keys[step, j], beta[step] = 0.5**0.5, -(0.5**0.5), 2
-    A = Householder(torch.ones(1).double(), keys, beta)
-    permuted = A.apply(torch.arange(5.0).double()[:, None])[:, 0]
-    torch.testing.assert_close(permuted, torch.tensor(order).double(), rtol=0, atol=1e-14)
+@pytest.mark.parametrize(
+    ("order", "least"),
+    [([0], 0), ([0, 1, 2], 0), ([1, 0, 2, 3, 4], 1), ([1, 2, 0], 2), ([4, 2, 0, 1, 3], 4)],
+)
+def test_reflections_are_as_few_as_a_permutation_has_swaps(order, least):
+    Q = torch.eye(len(order), dtype=torch.float64)[order]
+    A = reflections(Q)
+    assert len(A.beta) == least == len(order) - cycles(order)
+    torch.testing.assert_close(A.dense(), Q, rtol=0, atol=1e-14)
+
+
+def cycles(order):
+    seen, count = set(), 0
+    for start in range(len(order)):
+        count += start not in seen
+        while start not in seen:
+            seen.add(start)
+            start = order[start]
+    return count
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_every_orthogonal_matrix_is_reflections(rng, n):
+    Q = torch.linalg.qr(torch.randn(n, n, generator=rng).double())[0]
+    A = reflections(Q)
+    assert len(A.beta) <= n and torch.linalg.det(Q).sign() == (-1) ** len(A.beta)
+    torch.testing.assert_close(A.dense(), Q, rtol=0, atol=1e-13)
+    with pytest.raises(ValueError, match="Q: expected an orthogonal matrix"):
+        reflections(1.1 * Q)

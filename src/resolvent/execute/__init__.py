@@ -24,7 +24,7 @@ pack, linear         matrices as they are stored, and their products
 Program              stages on buffers that are allocated once
 """
 
-from resolvent.execute.finite import filter_features
+from resolvent.execute.finite import filter_features, shift_system
 from resolvent.execute.fused_step import can_fuse, fused_step
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
 from resolvent.execute.newton import NewtonOptions, Solution, newton
@@ -74,6 +74,7 @@ __all__ = [
     "rows",
     "run",
     "running",
+    "shift_system",
     "short_convolution",
     "step",
     "unpack",

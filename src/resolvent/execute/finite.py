@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from resolvent.execute.convolve import fft_convolve
+from resolvent.structure import Dense
+from resolvent.system import Invariant
 from resolvent.topology.padding import real_steps, zero_padding
 from resolvent.topology.segments import Segments
 from resolvent.topology.tail import keep_last
@@ -44,6 +46,14 @@ def filter_features(
         start = zero_padding(tail[some.row], some.first)
         y = y + some.join(_filter(some.split(x), taps, start), b, length)
     return y, after
+
+
+def shift_system(taps: Tensor, D: Tensor) -> Invariant:
+    """The same filters as a system, whose state is the last n inputs: taps (d, n), D (d, 1)."""
+    n = taps.shape[1]
+    shift = torch.diag(taps.new_ones(n - 1), -1)
+    first = torch.eye(n, dtype=taps.dtype, device=taps.device)[0]
+    return Invariant.of(Dense(shift.expand(len(taps), n, n)), first.expand_as(taps), taps, D)
 
 
 def _filter(x: Tensor, taps: Tensor, tail: Tensor) -> Tensor:

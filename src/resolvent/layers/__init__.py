@@ -10,6 +10,7 @@ from resolvent.layers.gru import GRU
 from resolvent.layers.h3 import H3
 from resolvent.layers.hyena import Hyena
 from resolvent.layers.invariant import InvariantLayer
+from resolvent.layers.kda import KDA
 from resolvent.layers.linear_attention import LinearAttention
 from resolvent.layers.longconv import LongConv
 from resolvent.layers.lru import LRU
@@ -32,6 +33,7 @@ from resolvent.layers.s5 import S5
 from resolvent.layers.slstm import SLSTM
 from resolvent.layers.soft_sorted import SoftSorted
 from resolvent.layers.state import State, detach, load_state, save_state, select_rows
+from resolvent.layers.universal import UniversalTransformer
 
 ALL: dict[str, type[WholeMixer]] = {
     layer.__name__: layer
@@ -39,8 +41,8 @@ ALL: dict[str, type[WholeMixer]] = {
         *(S4D, DSS, S4, S5, LRU, LSSL),
         *(Mamba, OrientedMamba, Mamba2, Mamba3, NonCausalSSD),
         *(H3, LongConv, Hyena),
-        *(LinearAttention, Attention, MLP),
-        *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct),
+        *(LinearAttention, Attention, MLP, UniversalTransformer),
+        *(DeltaNet, GatedDeltaNet, DeltaProduct, GatedDeltaProduct, KDA),
         *(LSTM, GRU, SLSTM, ParaGRU, ParaLSTM),
         *(Aaren, MLSTM),
     )
@@ -58,6 +60,7 @@ __all__ = [
     "GRU",
     "H3",
     "INVARIANT",
+    "KDA",
     "LRU",
     "LSTM",
     "MLSTM",
@@ -94,6 +97,7 @@ __all__ = [
     "SoftSorted",
     "State",
     "Timing",
+    "UniversalTransformer",
     "WholeMixer",
     "detach",
     "load_state",

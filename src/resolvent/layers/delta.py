@@ -73,14 +73,11 @@ class DeltaProduct(SelectiveLayer):
         check_d_state(self.n)
         self.largest, self.gain = 1 - eigenvalue_range[0], gain
         self.filtered = m * (self.n + writes * (self.n + p))
-        self.in_proj = nn.Linear(
-            d_model, self.filtered + d_model + m * (writes + self.gated), False
-        )
+        self.steps = self.declare_decay()
+        self.in_proj = nn.Linear(d_model, self.filtered + d_model + m * writes + self.steps, False)
         self.conv = ShortConvolution(self.filtered, d_conv, False) if d_conv else None
         self.norm = RMSNorm(d_model, m)
         self.out_proj = nn.Linear(d_model, d_model, False)
-        if self.gated:
-            self.declare_dynamics(torch.empty(m).uniform_(0.01, 16), m, skip=False)
 
     def state_shape(self) -> tuple[int, int, int]:
         """A matrix of keys x values for each head."""
@@ -91,19 +88,28 @@ class DeltaProduct(SelectiveLayer):
         m, n, p, r = self.m, self.n, self.p, self.r
         with full_precision(u.device):
             x, gate, beta, step = self.in_proj(u.to(self.in_proj.weight.dtype)).split(
-                [self.filtered, self.d_model, m * r, m * self.gated], -1
+                [self.filtered, self.d_model, m * r, self.steps], -1
             )
             if self.conv:
                 x, tail = self.conv(x, memory, timing)
                 memory = (tail,)
             q, k, v = x.unflatten(-1, (m, -1)).split([n, r * n, r * p], -1)
             beta = self.largest * torch.sigmoid(self.gain * beta.unflatten(-1, (m, r)))
-            decay = torch.ones_like(beta[..., 0])
-            if self.gated:
-                decay = torch.exp(self.eigenvalues * step_size(step + self.dt_bias, timing))
-            A = Householder(decay[..., None], _unit(k.unflatten(-1, (r, n))), beta)
+            A = Householder(self.decay(step, timing), _unit(k.unflatten(-1, (r, n))), beta)
             system = Varying.delta_rule(A, _unit(q) * n**-0.5)
         return Prepared(system, v.unflatten(-1, (r, p)), memory, (gate,))
+
+    def declare_decay(self) -> int:
+        """Make the decay's parameters; how many features of the input's projection it takes."""
+        if self.gated:
+            self.declare_dynamics(torch.empty(self.m).uniform_(0.01, 16), self.m, skip=False)
+        return self.m * self.gated
+
+    def decay(self, step: Tensor, timing: Timing) -> Tensor:
+        """What a step keeps (b, l, m, 1), or (b, l, m, n), of those features (b, l, ...)."""
+        if not self.gated:
+            return step.new_ones(*step.shape[:2], self.m, 1)
+        return torch.exp(self.eigenvalues * step_size(step + self.dt_bias, timing))[..., None]
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
         """Normalise, gate and project back."""

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import Mixer, Timing
+from resolvent.layers.mixer import Mixer, Timing, needed
 from resolvent.layers.s4d import S4D
 from resolvent.layers.state import State
+from resolvent.structure import Dense
+from resolvent.system import Discrete, Varying
 
 
 class H3(Mixer):
@@ -44,6 +47,16 @@ class H3(Mixer):
         y, after = self.diagonal(k * v, State(before.h), **vars(timing))
         return self.out_proj(q * y), State(after.h, (tail,))
 
+    def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Varying:
+        """From v to what the last projection reads, on u (b, l, d_model).
+
+        Raises:
+            TypeError: u is missing.
+        """
+        q, k, _ = self.in_proj(needed(self, u)).chunk(3, -1)
+        k, _ = self.conv(k, (), Timing())
+        return between_gates(self.diagonal.system(None, dt), k, q)
+
     def initial_state(
         self,
         batch_size: int,
@@ -53,3 +66,16 @@ class H3(Mixer):
         """Zeros, for the diagonal system and for the shift."""
         h, _ = self.diagonal.initial_state(batch_size, device, dtype)
         return State(h, (self.conv.initial_tail(batch_size).to(device=device, dtype=dtype),))
+
+
+def between_gates(system: Discrete, before: Tensor, after: Tensor) -> Varying:
+    """A system of one channel a head between gates (b, l, m): y = after * system(before * v).
+
+    Dense; the skip D becomes a state that holds the present input.
+    """
+    A, B, C, D = system.dense()
+    A, B = pad(A, (0, 1, 0, 1)), pad(B[..., 0], (0, 1), value=1.0)
+    C = torch.cat([C[..., 0, :], D.expand(*C.shape[:-2], 1)], -1)
+    A = A.expand(*before.shape, *A.shape[-2:])
+    B, C = B * before[..., None], C * after[..., None]
+    return Varying.of(Dense(A), B, C, B.new_zeros(before.shape[2], 0))

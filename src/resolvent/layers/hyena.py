@@ -16,10 +16,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from resolvent.execute import filter_features
+from resolvent.execute import filter_features, shift_system
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import Mixer, Timing, full_precision
+from resolvent.layers.h3 import between_gates
+from resolvent.layers.mixer import Mixer, Timing, full_precision, needed
 from resolvent.layers.state import State
+from resolvent.system import Varying
 
 WIDTH = 64
 """Features of the network that writes the kernel."""
@@ -62,7 +64,7 @@ class Hyena(Mixer):
         self.declare("D", torch.randn(d_model))
         self.out_proj = nn.Linear(d_model, d_model)
 
-    def kernel(self) -> Tensor:
+    def taps(self) -> Tensor:
         """The long kernels (d_model, length)."""
         t = torch.linspace(0, 1, self.length, dtype=self.D.dtype, device=self.D.device)[:, None]
         angles = 2 * math.pi * t * torch.arange(1, self.bands + 1, device=t.device)
@@ -78,11 +80,20 @@ class Hyena(Mixer):
         with full_precision(u.device):
             x, w, v = x.chunk(3, -1)
             z = w * v
-            y, long_tail = filter_features(
-                z, self.kernel(), before.h, timing.resets, timing.lengths
-            )
+            y, long_tail = filter_features(z, self.taps(), before.h, timing.resets, timing.lengths)
             y = x * (y + self.D * z)
         return self.out_proj(y), State(long_tail, (tail,))
+
+    def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Varying:
+        """From v to what the last projection reads, on u (b, l, d_model); dt does nothing.
+
+        Raises:
+            TypeError: u is missing.
+        """
+        u = needed(self, u)
+        x, w, _ = self.conv(self.in_proj(u), (), Timing())[0].chunk(3, -1)
+        taps = self.taps()[:, : max(u.shape[1], 1)]  # before the first step is nothing
+        return between_gates(shift_system(taps, self.D[:, None]), w, x)
 
     def initial_state(
         self,

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad, softshrink
 
-from resolvent.execute import filter_features
+from resolvent.execute import filter_features, shift_system
 from resolvent.layers.mixer import Mixer, Timing, full_precision
 from resolvent.layers.state import State
+from resolvent.system import Invariant
 
 
 class LongConv(Mixer):
@@ -71,6 +72,10 @@ class LongConv(Mixer):
             raise ValueError(f"length: must be at least 1, got {length}")
         K = softshrink(self._smoothed(), self.squash)
         return pad(K, (0, max(length - K.shape[1], 0)))[:, :length]
+
+    def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Invariant:
+        """The last n inputs as a state; whatever u and dt are."""
+        return shift_system(self.kernel(self.k.shape[1]), self.D[:, None])
 
     def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
         """Convolve."""

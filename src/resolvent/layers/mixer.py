@@ -56,11 +56,16 @@ class WholeMixer(nn.Module, ABC):
     Args:
         d_model: number of features in and out.
 
+    Attributes:
+        cost: what the last forward in training adds to the mean loss of its batch, if anything; it
+            is taken with :func:`take_costs`.
+
     Raises:
         ValueError: d_model is not a positive integer.
     """
 
     causal: ClassVar[bool] = False
+    cost: Tensor | None = None
 
     if TYPE_CHECKING:  # what `declare` and `register_buffer` make
 
@@ -221,6 +226,26 @@ def full_precision(device: torch.device) -> AbstractContextManager:
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+def take_costs(model: nn.Module) -> Tensor | float:
+    """The sum of what the layers of a model charge for its last forward, each once."""
+    total: Tensor | float = 0.0
+    for module in model.modules():
+        if isinstance(module, WholeMixer) and module.cost is not None:
+            total, module.cost = total + module.cost, None
+    return total
+
+
+def needed(layer: nn.Module, u: Tensor | None) -> Tensor:
+    """The input that the system of a layer depends on.
+
+    Raises:
+        TypeError: it is missing.
+    """
+    if u is None:
+        raise TypeError(f"u: the system of {type(layer).__name__} depends on its input; give it")
+    return u
 
 
 def positive_quotient(name: str, whole: int, part: int, of: str) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.func import jacfwd, vmap
 
 from resolvent.execute import NewtonOptions, newton, unroll
-from resolvent.layers.mixer import Mixer, Timing, full_precision
+from resolvent.layers.mixer import Mixer, Timing, full_precision, needed
 from resolvent.layers.state import State
 from resolvent.structure import Dense
 from resolvent.structure.diagonal import scalar_phi1
@@ -118,8 +118,7 @@ class NonlinearLayer(Mixer):
         Raises:
             TypeError: u is missing.
         """
-        if u is None:
-            raise TypeError(f"u: the system of {type(self).__name__} depends on its input; give it")
+        u = needed(self, u)
         timing = Timing(dt=dt)
         with full_precision(u.device), torch.no_grad():
             h0 = self.initial_state(len(u)).h

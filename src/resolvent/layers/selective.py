@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from resolvent.initialize import timescale
 from resolvent.layers.base import Layer, Timing
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import WholeMixer, positive_quotient
+from resolvent.layers.mixer import WholeMixer, needed, positive_quotient
 from resolvent.layers.modal import seeded_generator
 from resolvent.layers.state import State
 from resolvent.system import Discrete
@@ -59,9 +59,7 @@ class SelectiveLayer(Selection, Layer):
         Raises:
             TypeError: u is missing.
         """
-        if u is None:
-            raise TypeError(f"u: the system of {type(self).__name__} depends on its input; give it")
-        return self.prepare(u, (), Timing(dt=dt)).system
+        return self.prepare(needed(self, u), (), Timing(dt=dt)).system
 
     def initial_state(
         self,

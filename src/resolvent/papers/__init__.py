@@ -2,6 +2,7 @@
 
 from resolvent.papers import (
     aaren,
+    delta,
     dss,
     h3,
     httyh,
@@ -17,6 +18,7 @@ from resolvent.papers import (
     s4,
     s4d,
     s5,
+    sasrec,
     token_dynamics,
     vssd,
     xlstm,
@@ -25,6 +27,7 @@ from resolvent.papers import (
 from resolvent.papers.base import Claim, Paper, Row
 
 ALL: tuple[Paper, ...] = (
+    sasrec.PAPER,
     language.LINEAR,
     lssl.PAPER,
     s4.PAPER,
@@ -41,6 +44,7 @@ ALL: tuple[Paper, ...] = (
     language.GLA,
     mamba2.PAPER,
     zoology.PAPER,
+    delta.DELTA_NET,
     vssd.PAPER,
     mamba.NEGATIVE,
     ptd.PAPER,
@@ -48,7 +52,10 @@ ALL: tuple[Paper, ...] = (
     xlstm.PAPER,
     aaren.PAPER,
     token_dynamics.PAPER,
+    delta.GATED,
+    delta.PRODUCT,
     pararnn.PAPER,
+    delta.KIMI,
     mamba3.PAPER,
 )
 """Every paper, in order of appearance."""

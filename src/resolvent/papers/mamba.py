@@ -8,6 +8,7 @@ from functools import partial
 from resolvent.data.tasks import TokenTask, induction_heads, selective_copying
 from resolvent.layers import Mamba
 from resolvent.model import LanguageConfig, LanguageModel
+from resolvent.papers import delta
 from resolvent.papers.base import Claim, Paper, Row, spread
 from resolvent.papers.parity import Variant, track
 from resolvent.papers.tokens import accuracy, score
@@ -111,7 +112,7 @@ NEGATIVE = Paper(
     "Massimiliano Pontil",
     year=2025,
     venue="International Conference on Learning Representations",
-    choices="as Mamba, eigenvalues 2 exp(dt A) - 1 in (-1, 1)",
+    choices="as Mamba, eigenvalues 2 exp(dt A) - 1 in (-1, 1); DeltaNet with beta up to 2",
     layer=lambda d_model: Mamba(d_model, eigenvalue_range=(-1, 1)),
     claims=(
         Claim(
@@ -121,5 +122,6 @@ NEGATIVE = Paper(
             partial(track, COUNTING),
             120,
         ),
+        *delta.COUNTING,
     ),
 )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from resolvent.analysis import eigenvalues, implied_attention, in_double
+from resolvent.layers import Layer, NonlinearLayer
 from resolvent.plots import panels as draw
 from resolvent.plots.inspection import Picture, span
 from resolvent.plots.style import panels, styled
@@ -48,7 +49,8 @@ def inspect_dynamics(model: nn.Module, x: Tensor) -> list[Picture]:
 def _inputs(model: nn.Module, x: Tensor) -> Iterator[tuple[str, Any, Tensor]]:
     """Every layer that has a system, with what it reads while the model reads x."""
     seen: dict[str, Tensor] = {}
-    layers = {name: m for name, m in model.named_modules() if callable(getattr(m, "system", None))}
+    modules = model.named_modules()
+    layers = {name: m for name, m in modules if isinstance(m, Layer | NonlinearLayer)}
 
     def keep(name: str) -> Callable:
         return lambda _, given: seen.update({name: given[0]})

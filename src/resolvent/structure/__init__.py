@@ -13,7 +13,7 @@ from resolvent.structure.base import (
 from resolvent.structure.dense import Dense
 from resolvent.structure.diagonal import Diagonal
 from resolvent.structure.dplr import DPLR
-from resolvent.structure.householder import Householder
+from resolvent.structure.householder import Householder, reflections
 from resolvent.structure.krylov import Powers, krylov, markov, power, power_apply
 from resolvent.structure.scalar import Scalar
 
@@ -33,6 +33,7 @@ __all__ = [
     "phi1",
     "power",
     "power_apply",
+    "reflections",
     "resolvent",
     "shifted_solve",
     "to_real",

@@ -86,6 +86,35 @@ class Householder(Structure):
         return h - self.beta[..., j, None, None] * k * (k.mT @ h)
 
 
+def reflections(Q: Tensor, tolerance: float = 1e-9) -> Householder:
+    """An orthogonal matrix as a product of reflections, as few as there are (Cartan & Dieudonne).
+
+    They are n less the dimension of what Q leaves alone: one for a swap, two for a rotation about
+    an axis, at most n. Each takes a basis vector to where Q takes it, and leaves alone what Q does.
+
+    Args:
+        Q: orthogonal (n, n).
+        tolerance: distance at which a vector counts as left alone.
+
+    Raises:
+        ValueError: Q is not an orthogonal matrix.
+    """
+    n, eye = Q.shape[-1], torch.eye(Q.shape[-1], dtype=Q.dtype, device=Q.device)
+    if Q.shape != (n, n) or not torch.allclose(Q @ Q.mT, eye, rtol=0, atol=tolerance):
+        raise ValueError(f"Q: expected an orthogonal matrix (n, n), got {tuple(Q.shape)}")
+    keys, left = [], Q
+    while len(keys) < n:
+        moved = (left - eye).norm(dim=0)
+        if moved.max() <= tolerance:
+            break
+        k = (left - eye)[:, moved.argmax()] / moved.max()
+        keys.append(k)
+        left = left - 2 * torch.outer(k, k @ left)
+    # Q = H_1 ... H_r, and the last of them acts first
+    found = torch.stack(keys[::-1]) if keys else Q.new_zeros(0, n)
+    return Householder(Q.new_ones(1), found, Q.new_full((len(keys),), 2.0))
+
+
 @exponential.register
 def _(A: Householder) -> Dense:
     return exponential(Dense(A.dense()))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+IGNORED = -1
+"""The label of a step at which nothing is asked."""
+
 
 def real_steps(lengths: Tensor, length: int) -> Tensor:
     """Which of ``length`` steps are real: lengths (b,) -> (b, length) bool."""

@@ -6,23 +6,28 @@ from resolvent.train.evaluate import Predictions, evaluate, predict
 from resolvent.train.interrupt import TrainingInterrupted
 from resolvent.train.language import Learner, NextToken
 from resolvent.train.loop import FitResult, fit
-from resolvent.train.metrics import classification_metrics, regression_metrics
+from resolvent.train.metrics import classification_metrics, ranking_metrics, regression_metrics
 from resolvent.train.optim import make_optimizer, make_scheduler, parameter_groups, warmup_cosine
 from resolvent.train.seeding import deterministic, seed_all
 from resolvent.train.source import Source
 from resolvent.train.step import NonFiniteError
 from resolvent.train.task import Classification, Regression, Task
+from resolvent.train.tokens import ItemLearner, NextItem, TokenLabels, TokenLearner
 
 __all__ = [
     "Classification",
     "FitResult",
+    "ItemLearner",
     "Learner",
+    "NextItem",
     "NextToken",
     "NonFiniteError",
     "Predictions",
     "Regression",
     "Source",
     "Task",
+    "TokenLabels",
+    "TokenLearner",
     "TrainConfig",
     "TrainingInterrupted",
     "classification_metrics",
@@ -34,6 +39,7 @@ __all__ = [
     "make_scheduler",
     "parameter_groups",
     "predict",
+    "ranking_metrics",
     "regression_metrics",
     "save_weights",
     "seed_all",

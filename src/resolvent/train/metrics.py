@@ -6,6 +6,7 @@ from scipy.special import log_softmax
 LOWER_IS_BETTER = frozenset({"loss", "log_loss", "rmse", "mae", "bits_per_byte", "perplexity"})
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 REGRESSION = ("rmse", "mae", "r2")
+RANKING = ("hit@10", "ndcg@10", "mrr")
 
 
 def classification_metrics(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -50,4 +51,24 @@ def regression_metrics(prediction: np.ndarray, y: np.ndarray) -> dict[str, float
         "rmse": float(metrics.root_mean_squared_error(y, prediction)),
         "mae": float(metrics.mean_absolute_error(y, prediction)),
         "r2": float(metrics.r2_score(y, prediction)) if len(y) > 1 else float("nan"),
+    }
+
+
+def ranking_metrics(scores: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Hit rate and discounted gain within the first ten, and the mean reciprocal rank.
+
+    Args:
+        scores: (n, k), of all k items.
+        y: (n,) the one right item of each row. Among equal scores it stands in the middle.
+
+    Returns:
+        The three numbers by name, means over rows; the gain is 1 / log2(1 + rank).
+    """
+    own = np.take_along_axis(scores, y[:, None], 1)
+    rank = 1 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
+    first = rank <= 10
+    return {
+        "hit@10": float(first.mean()),
+        "ndcg@10": float(np.where(first, 1 / np.log2(1 + rank), 0.0).mean()),
+        "mrr": float((1 / rank).mean()),
     }

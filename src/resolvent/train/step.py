@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
+from resolvent.layers.mixer import take_costs
 from resolvent.train.config import TrainConfig
 from resolvent.train.interrupt import StopRequest
 from resolvent.train.seeding import seed_all
@@ -100,7 +101,8 @@ class Stepper:
                 with bf16:
                     output = self._parallel(part.x, lengths=part.lengths)
                 loss = self.task.loss(output, part.y)
-                self.accelerator.backward(loss * (processes / count))
+                charged = loss + self.task.count(part.y) * take_costs(self.model)
+                self.accelerator.backward(charged * (processes / count))
             total = total + loss.detach()
         return total
 

@@ -5,7 +5,7 @@ Those over tokens come with a length to train at and a longer one to test at: ``
 
 from functools import partial
 
-from resolvent.data.tasks.base import IGNORED, Extrapolation, TokenTask
+from resolvent.data.tasks.base import Extrapolation, TokenTask
 from resolvent.data.tasks.counting import adding, bracketed_arithmetic, modular_arithmetic, parity
 from resolvent.data.tasks.groups import group_word, multiplication_table
 from resolvent.data.tasks.pathfinder import pathfinder
@@ -16,6 +16,7 @@ from resolvent.data.tasks.recall import (
     selective_copying,
 )
 from resolvent.data.tasks.stack import dyck, list_ops, sorting
+from resolvent.topology.padding import IGNORED
 
 _CHOMSKY = "Beck et al. 2024 (xLSTM) and Grazzi et al. 2025: trained up to 40, tested up to 256"
 _WORDS = "Siems et al. 2025 (DeltaProduct): trained at 128, tested up to 512"

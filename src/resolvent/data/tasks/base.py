@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-IGNORED = -1
-"""The label of a step at which nothing is asked."""
+from resolvent.topology.padding import IGNORED
 
 
 class TokenTask(NamedTuple):

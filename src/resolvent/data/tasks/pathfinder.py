@@ -10,6 +10,8 @@ LINE, DOT = 0.5, 1.0
 """Brightness of a line's pixel and of the two dots."""
 BEND = 0.25
 """Standard deviation of a line's turn from pixel to pixel, in radians."""
+NEAR = 2.0
+"""Most pixels by which the distances of joined and of separate dots differ."""
 ATTEMPTS = 200
 """Starts that are tried for a line before the image is begun anew."""
 
@@ -20,8 +22,9 @@ def pathfinder(
     """Draw images of dashed, bent lines that do not touch, read pixel by pixel.
 
     Two long lines, and distractors half as long. Both dots are at the ends of the first line (class
-    1), or one is on each of the two (class 0). A small relative of Long Range Arena's task, drawn
-    here from scratch.
+    1), or at an end of each of the two (class 0), as far apart as the first line's are: so their
+    distance does not give the class away. A small relative of Long Range Arena's task, drawn here
+    from scratch.
 
     Args:
         n: number of images; classes take turns, in shuffled order.
@@ -42,15 +45,26 @@ def pathfinder(
     labels = rng.permutation(np.arange(n) % 2)
     X = np.zeros((n, size, size))
     for image, joined in zip(X, labels, strict=True):
-        lines = None
-        while lines is None:
+        lines = dots = None
+        while lines is None or dots is None:
             lines = _lines(rng, size, distractors)
+            dots = None if lines is None else _dots(*lines[:2], bool(joined))
         for line in lines:
             kept = np.arange(len(line)) % (2 + gap) < 2
             image[tuple(line[kept].T)] = LINE
-        other = lines[0][-1] if joined else lines[1][-1]
-        image[tuple(lines[0][0])] = image[tuple(other)] = DOT
+        for dot in dots:
+            image[tuple(dot)] = DOT
     return SeriesSet(list(X.reshape(n, size * size, 1)), labels, name=f"pathfinder {size}")
+
+
+def _dots(first: np.ndarray, second: np.ndarray, joined: bool) -> tuple | None:
+    """The ends of the first line, or one of each at about that distance; None if there are none."""
+    own = np.linalg.norm(first[0] - first[-1])
+    pairs = [(a, b) for a in (first[0], first[-1]) for b in (second[0], second[-1])]
+    off = [abs(np.linalg.norm(a - b) - own) for a, b in pairs]
+    if min(off) > NEAR:
+        return None
+    return (first[0], first[-1]) if joined else pairs[int(np.argmin(off))]
 
 
 def _lines(rng: np.random.Generator, size: int, distractors: int) -> list[np.ndarray] | None:

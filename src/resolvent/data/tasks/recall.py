@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from resolvent.data.tasks.base import IGNORED, TokenTask
+from resolvent.data.tasks.base import TokenTask
+from resolvent.topology.padding import IGNORED
 
 
 def selective_copying(

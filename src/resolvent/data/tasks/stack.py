@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from resolvent.data.tasks.base import IGNORED, TokenTask, asked_at_the_end, check_length
+from resolvent.data.tasks.base import TokenTask, asked_at_the_end, check_length
+from resolvent.topology.padding import IGNORED
 
 DIGITS = 10
 MINIMUM, MAXIMUM, MEDIAN, SUM, CLOSE, BLANK = range(DIGITS, DIGITS + 6)
@@ -89,10 +90,9 @@ def list_ops(n: int, length: int, depth: int = 10, arguments: int = 10, seed: in
         raise ValueError(f"depth, arguments: expected at least 1 and 2, got {depth}, {arguments}")
     rng = np.random.default_rng(seed)
     x, answers = np.full((n, length), BLANK), np.empty(n, np.int64)
-    least = min(length // 4, arguments)
     for row in range(n):
         text: list[int] = []
-        while not least <= len(text) <= length - 1:
+        while not length // 4 <= len(text) <= length - 1:
             text = []
             answers[row] = _draw_list(rng, text, length - 1, depth, arguments)
         x[row, length - len(text) :] = text
