@@ -48,7 +48,7 @@ def test_halting_is_adaptive_computation_time_for_each_step():
     for i, t in torch.cartesian_prod(torch.arange(3), torch.arange(40)).tolist():
         given = 0.0
         for k in range(REPEATS):
-            p = float(chances[k][i, t])
+            p = float(chances[k][i, t].detach())
             if given + p > 1 - EPS or k == REPEATS - 1:
                 expected[i, t] += (1 - given) * states[k][i, t]
                 depths.add(k + 1)
@@ -57,7 +57,7 @@ def test_halting_is_adaptive_computation_time_for_each_step():
             expected[i, t] += p * states[k][i, t]
             given += p
     torch.testing.assert_close(case.layer(u)[0], expected)
-    assert depths >= {1, 3, REPEATS}
+    assert depths >= {1, 2, REPEATS}
     case.layer.train()(u)
     assert abs(case.layer.cost.item() - 0.01 * price / 120) < 1e-12
 

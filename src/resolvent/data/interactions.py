@@ -59,7 +59,7 @@ def read_interactions(
             left.
     """
     columns = [user, item, *([] if time is None else [time])]
-    frame = source if isinstance(source, pd.DataFrame) else _table(Path(source))
+    frame: Any = source if isinstance(source, pd.DataFrame) else _table(Path(source))
     for name in columns:
         if name not in frame.columns:
             found = ", ".join(map(str, frame.columns))

@@ -25,7 +25,7 @@ class LabelledTokens(Dataset):
         ValueError: x and y have different lengths.
     """
 
-    def __init__(self, x: Sequence[np.ndarray], y: Sequence[np.ndarray] | np.ndarray):
+    def __init__(self, x: Sequence[np.ndarray] | np.ndarray, y: Sequence[np.ndarray] | np.ndarray):
         if len(x) != len(y):
             raise ValueError(f"y: expected labels of {len(x)} sequences, got {len(y)}")
         self.x, self.y = x, y
@@ -50,8 +50,8 @@ def make_token_loader(
     def collate(items: Sequence[tuple[Tensor, Tensor, int]]) -> Batch:
         x, y, index = zip(*items, strict=True)
         lengths = torch.tensor([len(row) for row in x])
-        labels = pad_sequence(y, True, IGNORED) if y[0].ndim else torch.stack(y)
-        return Batch(pad_sequence(x, True), lengths, labels, torch.tensor(index))
+        labels = pad_sequence(list(y), True, IGNORED) if y[0].ndim else torch.stack(y)
+        return Batch(pad_sequence(list(x), True), lengths, labels, torch.tensor(index))
 
     sampler = BucketSampler(dataset.lengths, batch_size, seed, shuffle)
     return DataLoader(

@@ -48,7 +48,7 @@ def pathfinder(
         lines = dots = None
         while lines is None or dots is None:
             lines = _lines(rng, size, distractors)
-            dots = None if lines is None else _dots(*lines[:2], bool(joined))
+            dots = None if lines is None else _dots(lines[0], lines[1], bool(joined))
         for line in lines:
             kept = np.arange(len(line)) % (2 + gap) < 2
             image[tuple(line[kept].T)] = LINE
