@@ -43,7 +43,7 @@ class MLP(Mixer):
             x = silu(gate) * x
         else:
             x = gelu(x)
-        return self.out_proj(x), self.initial_state(len(u)) if state is None else state
+        return self.out_proj(x), self.initial_state(u.shape[0]) if state is None else state
 
     def initial_state(
         self,

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from resolvent.layers.attention import Attention
-from resolvent.layers.mixer import Mixer, Timing
+from resolvent.layers.mixer import Mixer, Timing, full_precision
 from resolvent.layers.mlp import MLP
 from resolvent.layers.state import State
 from resolvent.topology.padding import real_steps
@@ -72,6 +72,10 @@ class UniversalTransformer(Mixer):
 
     def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
         """All depths; the state is the pairs (b, t, repeats, 2, m, p) of all, and their times."""
+        with full_precision(u.device):  # depth is a recurrence
+            return self._deepen(u, state, timing)
+
+    def _deepen(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
         x, pairs, ponder = u.to(self.signal.dtype), [], _Ponder(u)
         out, times = torch.zeros_like(x), ()
         for k in range(self.repeats):
