@@ -156,7 +156,7 @@ SELECTIVE: dict[type[nn.Module], tuple[dict[str, object], ...]] = {
     MLP: ({"expand": 1}, {"gated": True}),
     UniversalTransformer: (
         {"n_heads": 2, "repeats": 2},
-        {"repeats": 1, "expand": 1},
+        {"repeats": 1, "expand": 1, "halting": False},
         {"halting": False, "window": 3},
     ),
     Mamba: (
