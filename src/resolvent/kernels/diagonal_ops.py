@@ -119,7 +119,7 @@ def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:
     kernels = native_for(u)
     if kernels is None:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last
-        grads = diagonal_torch.ssm_backward(*inputs, gy, gh_last)
+        grads = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
         return tuple(x.contiguous() for x in grads)
     if checkpoints.shape[1] != kept_blocks(u):
         checkpoints = _ssm(*inputs, keep=True)[2]  # was not told to keep them
