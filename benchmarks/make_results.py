@@ -33,7 +33,6 @@ or the memory that it must move, makes up.
 MARK = "## "
 SCRIPTS = [
     *sorted(HERE.rglob("bench_*.py")),
-    HERE / "time_invariant.py",
     HERE / "language_inference.py",
 ]
 

@@ -85,6 +85,9 @@ PLAIN: dict[str, Make] = {
     "MLSTM": partial(MLSTM, d_state=2),
 }
 
+CAUSAL = {name: make for name, make in PLAIN.items() if make.func.causal}
+"""Those that have a step and a state."""
+
 
 def both_ways(make: Make) -> Make:
     """A layer and another of its kind in each direction of time."""

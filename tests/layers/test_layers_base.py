@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 
-from layers.cases import EXECUTIONS, PLAIN
+from layers.cases import CAUSAL, EXECUTIONS, PLAIN
 from resolvent.layers import (
     ALL,
     MLP,
@@ -29,6 +29,11 @@ from resolvent.layers import (
 @pytest.fixture(params=PLAIN)
 def layer(request):
     return PLAIN[request.param](3)
+
+
+@pytest.fixture(params=CAUSAL)
+def causal_layer(request):
+    return CAUSAL[request.param](3)
 
 
 @pytest.mark.parametrize("name", [x for x, make in PLAIN.items() if make.func in EXECUTIONS])
@@ -120,9 +125,9 @@ def test_impossible_sizes_are_named(make, message):
         make()
 
 
-def test_step_wants_one_step(layer):
+def test_step_wants_one_step(causal_layer):
     with pytest.raises(ValueError, match=r"u_t: expected \(b, 3\), got \(1, 1, 3\)"):
-        layer.step(torch.zeros(1, 1, 3), layer.initial_state(1))
+        causal_layer.step(torch.zeros(1, 1, 3), causal_layer.initial_state(1))
 
 
 def test_unknown_names_of_choices():
@@ -134,13 +139,15 @@ def test_unknown_names_of_choices():
         S4D(3, execution="fft")(torch.zeros(1, 4, 3))
 
 
-def test_states_are_values(layer, tmp_path):
+def test_states_are_values(causal_layer, tmp_path):
     u = torch.randn(3, 8, 3)
-    _, state = layer(u)
+    _, state = causal_layer(u)
     assert isinstance(state, State)
     assert all(not x.is_complex() and x.shape[0] == 3 for x in (state.h, *state.memory))
     save_state(state, tmp_path / "state.safetensors")
-    restored = load_state(tmp_path / "state.safetensors", layer.initial_state(1), layer.grows)
+    restored = load_state(
+        tmp_path / "state.safetensors", causal_layer.initial_state(1), causal_layer.grows
+    )
     assert torch.equal(restored.h, state.h)
     picked = select_rows(state, torch.tensor([2, 0]))
     assert torch.equal(picked.h, state.h[[2, 0]])
@@ -153,11 +160,11 @@ def test_a_state_of_another_layer_is_refused(tmp_path):
         load_state(tmp_path / "state.safetensors", like=S4D(3, 8).initial_state(1))
 
 
-def test_initial_state_follows_device_and_dtype(layer: Layer):
-    assert layer.initial_state(2).h.dtype == torch.float32
-    assert layer.initial_state(2, dtype=torch.float64).h.dtype == torch.float64
-    assert layer.initial_state(2, device="meta").h.device.type == "meta"
-    assert layer.double().initial_state(0).h.shape[0] == 0
+def test_initial_state_follows_device_and_dtype(causal_layer: Layer):
+    assert causal_layer.initial_state(2).h.dtype == torch.float32
+    assert causal_layer.initial_state(2, dtype=torch.float64).h.dtype == torch.float64
+    assert causal_layer.initial_state(2, device="meta").h.device.type == "meta"
+    assert causal_layer.double().initial_state(0).h.shape[0] == 0
 
 
 def test_the_seed_decides_the_weights(layer):

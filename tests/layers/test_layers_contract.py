@@ -8,7 +8,7 @@ import torch._inductor.config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.cases import PLAIN, SELECTIVE, WHOLE
+from layers.cases import CAUSAL, PLAIN, SELECTIVE, WHOLE
 from resolvent.contract import PROMISES, NotApplicable, Subject
 from resolvent.execute import blocks
 from resolvent.kernels.backend import available, using
@@ -82,7 +82,7 @@ def test_promise(name, promise):
     assert error <= promise.tolerance.bound, promise.meaning
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", CAUSAL)
 def test_everything_at_once_over_several_blocks(name, monkeypatch):
     # varying systems are discretised 512 steps at a time: here after every 50th
     monkeypatch.setattr(blocks, "STEPS", 50)
