@@ -22,7 +22,7 @@ struct Lane<V, false> {
 template <class V>
 using Element = typename Lane<V>::Real;
 template <class V>
-using Integers = Vector<std::conditional_t<sizeof(Element<V>) == 4, std::int32_t, std::int64_t>,
+using Integers = Vector<std::conditional_t<sizeof(Element<V>) == 4, std::uint32_t, std::uint64_t>,
                         static_cast<int>(sizeof(V) / sizeof(Element<V>))>;
 
 template <class To, class From>
