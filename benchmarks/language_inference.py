@@ -19,15 +19,14 @@ import argparse
 import importlib.util
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 
+from resolvent.bench import medians
 from resolvent.model import Decoder, LanguageConfig, LanguageModel, read
 
 VOCABULARY = 50_280
@@ -37,12 +36,7 @@ LAYOUTS = {"mamba": "transformers-mamba", "mamba2": "transformers-mamba2"}
 
 def seconds(call: Callable[[], Any], runs: int) -> float:
     """Median time of a call, after one that warms up."""
-    samples = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        call()
-        samples.append(time.perf_counter() - start)
-    return median(samples[1:])
+    return medians([call], runs)[0] / 1e3
 
 
 def limits() -> tuple[float, float]:

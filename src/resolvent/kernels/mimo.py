@@ -78,16 +78,11 @@ def diagonal_mimo(
         raise ValueError(f"h0 has dtype {h0.dtype}: expected a state of a's kind, {dtype}.")
     b, c, u = cast(b.mT, real), cast(c.mT, real), cast(u, real)
     d = None if d is None else cast(d, real)
-    h0 = None if h0 is None else _parts(cast(h0, dtype)).flatten(1)
-    a = _parts(cast(a, dtype))
+    h0 = None if h0 is None else mimo_ops.reals(cast(h0, dtype))
+    a = mimo_ops.reals(cast(a, dtype)).unflatten(0, (2 if a.is_complex() else 1, -1))
     keep = wants_checkpoints(a, b, c, d, u, h0)
     y, h, _ = mimo_ops.mimo(a, b, c, d, u, h0, resets, lengths, keep)
-    return y, torch.complex(*h.unflatten(-1, (2, -1)).unbind(-2)) if len(a) == 2 else h
-
-
-def _parts(x: Tensor) -> Tensor:
-    """(..., n) -> (..., parts, n): real parts before imaginary parts."""
-    return torch.stack((x.real, x.imag), -2) if x.is_complex() else x[..., None, :]
+    return y, mimo_ops.numbers(h, len(a))
 
 
 def _check(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor) -> None:

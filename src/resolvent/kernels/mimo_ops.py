@@ -88,28 +88,28 @@ def _by_torch(
 ) -> tuple[Tensor, Tensor]:
     """The same between two matrix products of PyTorch; differentiable."""
     x = u @ b
-    h0 = None if h0 is None else _numbers(h0, len(a))
+    h0 = None if h0 is None else numbers(h0, len(a))
     h, last = diagonal_ops.scan(
-        _numbers(a.flatten(), len(a)), _numbers(x, len(a)), h0, resets, lengths
+        numbers(a.flatten(), len(a)), numbers(x, len(a)), h0, resets, lengths
     )
-    y = _reals(h) @ c
+    y = reals(h) @ c
     if d is not None:
         skip = d * u
         if lengths is not None:
             inside = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
             skip = torch.where(inside[..., None], skip, 0)
         y = y + skip
-    return y, _reals(last)
+    return y, reals(last)
 
 
-def _numbers(x: Tensor, parts: int) -> Tensor:
-    """(..., parts n) -> (..., n)."""
+def numbers(x: Tensor, parts: int) -> Tensor:
+    """(..., parts n) -> (..., n), complex where there are two parts."""
     return torch.complex(*x.unflatten(-1, (2, -1)).unbind(-2)) if parts == 2 else x
 
 
-def _reals(x: Tensor) -> Tensor:
-    """Inverse of `_numbers`."""
-    return torch.cat(torch.view_as_real(x).unbind(-1), -1) if x.is_complex() else x
+def reals(x: Tensor) -> Tensor:
+    """Inverse of `numbers`: real parts before imaginary parts."""
+    return torch.cat((x.real, x.imag), -1) if x.is_complex() else x
 
 
 def _backward_by_torch(
