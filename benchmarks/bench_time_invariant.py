@@ -27,6 +27,7 @@ from torch import Tensor
 from resolvent import bench
 from resolvent.bench import Call, Case
 from resolvent.bench.loops import fft_convolution
+from resolvent.kernels.backend import current
 from resolvent.layers import S4D, S5
 
 FEATURES, STATES = 128, {"S4D": 64, "S5": 128}
@@ -42,16 +43,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     machine = bench.limits()
-    print(bench.heading(machine, "auto"), flush=True)
+    print(bench.heading(machine, current().name), flush=True)
     for cases in (s4d_cases(args.s4, args.lengths), s5_cases(args.s5, args.lengths)):
-        rows = []
-        for case in cases:
-            rows.extend(bench.run(case, machine, args.runs))
-            print(rows[-2:], file=sys.stderr, flush=True)
-        peers = bench.columns(rows)
-        print(bench.head(peers))
-        for row in rows:
-            print(bench.line(row, peers), flush=True)
+        for text, _ in bench.table(cases, machine, args.runs):
+            print(text, flush=True)
 
 
 def s4d_cases(s4: Path | None, lengths: list[int]) -> Iterator[Case]:

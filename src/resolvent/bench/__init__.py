@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from resolvent.bench import layers, ops
 from resolvent.bench.case import Call, Case, Row, check, of_module, run
 from resolvent.bench.measure import Machine, limits, medians
-from resolvent.bench.table import columns, head, heading, line
+from resolvent.bench.table import columns, head, heading, line, table
 
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "diagonal_ssm": ops.diagonal_ssms,
@@ -45,4 +45,5 @@ __all__ = [
     "medians",
     "of_module",
     "run",
+    "table",
 ]

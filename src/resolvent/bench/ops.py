@@ -155,11 +155,11 @@ def matrix_scans() -> Iterator[Case]:
         yield _matrix("GLA", matrix_scan, (gated, _keys(b, l, m, n), v, q), (b, l, m, n, p), 1)
 
 
-def delta_rules() -> Iterator[Case]:
+def delta_rules(writes: tuple[int, ...] = (1, 2)) -> Iterator[Case]:
     """The gated delta rule with one and with two writes a step."""
     for b, l, m, n, p in MATRIX_SIZES:
         a, q = 1 - 0.1 * torch.rand(b, l, m), _keys(b, l, m, n)
-        for r in (1, 2):
+        for r in writes:
             v, beta = torch.randn(b, l, m, r, p), 2 * torch.rand(b, l, m, r)
             inputs = (a, _keys(b, l, m, r, n), v, beta, q)
             name = f"{r} write{'s' * (r > 1)}"

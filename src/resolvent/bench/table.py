@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from resolvent.bench.case import Row
+from resolvent.bench.case import Case, Row, run
 from resolvent.bench.measure import Machine, processor
 
 
@@ -35,6 +36,21 @@ def installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def table(cases: Iterable[Case], machine: Machine, runs: int) -> Iterator[tuple[str, bool]]:
+    """Run the cases; the lines of their table, and whether one tells of a wrong result.
+
+    What is being run is said on the standard error.
+    """
+    rows = []
+    for case in cases:
+        print(f"  {case.op}: {case.size}", file=sys.stderr, flush=True)
+        rows.extend(run(case, machine, runs))
+    peers = columns(rows)
+    yield head(peers), False
+    for row in rows:
+        yield line(row, peers), row.ours is None
 
 
 def columns(rows: Iterable[Row]) -> list[str]:

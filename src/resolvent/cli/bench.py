@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
 from resolvent.cli.errors import Usage, suggestion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from resolvent.bench import Machine
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Command:
         import torch
 
         from resolvent.atomic import write_atomic
-        from resolvent.bench import heading, limits
+        from resolvent.bench import CASES, about, heading, limits, table
         from resolvent.kernels import using
 
         if self.threads is not None:
@@ -80,7 +76,9 @@ class Command:
             print(said[0], flush=True)
             wrong = 0
             for name in names:
-                for text, is_wrong in _table(name, machine, self.runs):
+                title = f"\n## {name}: {about(name)}\n"
+                lines = table(CASES[name](), machine, self.runs)
+                for text, is_wrong in chain([(title, False)], lines):
                     print(text, flush=True)
                     said.append(text)
                     wrong += is_wrong
@@ -89,17 +87,3 @@ class Command:
         if wrong:
             print(f"{wrong} wrong results were not timed", file=sys.stderr)
         return 1 if wrong else 0
-
-
-def _table(name: str, machine: Machine, runs: int) -> Iterator[tuple[str, bool]]:
-    """Lines of the table of one op, and whether they tell of a wrong result."""
-    from resolvent.bench import CASES, about, columns, head, line, run
-
-    rows = []
-    for case in CASES[name]():
-        print(f"  {name}: {case.size}", file=sys.stderr, flush=True)
-        rows.extend(run(case, machine, runs))
-    peers = columns(rows)
-    yield f"\n## {name}: {about(name)}\n\n{head(peers)}", False
-    for row in rows:
-        yield line(row, peers), row.ours is None
