@@ -34,6 +34,9 @@ struct Head {
   Index row, head, first, width;
 };
 
+// Heads that a thread takes together, a block of steps of each in turn: their inputs lie side by side.
+inline constexpr Index kTogether = 4;
+
 template <class Real>
 struct MatrixForward {
   MatrixInputs<Real> in;

@@ -3,44 +3,57 @@
 namespace resolvent {
 namespace {
 
+// Some heads of a row, from head `at.head` on.
 template <class Real>
 class Pass {
  public:
-  static Index numbers(const PanelSize& size) {
-    return Steps<Real>::numbers(size) + size.numbers() + 4 * kWrites * size.width;
+  static Index numbers(const PanelSize& size, Index heads) {
+    return Steps<Real>::numbers(size) + heads * size.numbers() + 4 * kWrites * size.width;
   }
 
-  Pass(const MatrixSize& all, const MatrixForward<Real>& array, const Head& at,
+  Pass(const MatrixSize& all, const MatrixForward<Real>& array, const Head& at, Index heads,
        const PanelSize& size, Store<Real> store)
-      : all_(all), array_(array), at_(at), size_(size), steps_(all, array.in, size, store),
-        state_(store.take(size.numbers())), x_(store.take(kWrites * size.width)),
-        v_(store.take(kWrites * size.width)), d_(store.take(kWrites * size.width)),
-        y_(store.take(kWrites * size.width)) {
-    std::fill_n(state_, size.numbers(), Real{0});
+      : all_(all), array_(array), at_(at), heads_(heads), size_(size),
+        steps_(all, array.in, size, store), states_(store.take(heads * size.numbers())),
+        x_(store.take(kWrites * size.width)), v_(store.take(kWrites * size.width)),
+        d_(store.take(kWrites * size.width)), y_(store.take(kWrites * size.width)) {
+    std::fill_n(states_, heads * size.numbers(), Real{0});
     std::fill_n(v_, kWrites * size.width, Real{0});
   }
 
   void run(Chunk* chunks) {
     const Index stop = array_.in.rows.stop(at_.row, all_.l), blocks = (all_.l - 1) / kBlock;
-    const Index head = all_.n * all_.p;
-    const Index state = (at_.row * all_.m + at_.head) * head;
+    const Index head = all_.n * all_.p, first = at_.row * all_.m;
     if (array_.in.h0)
-      enter(size_, array_.in.h0 + state + at_.first, all_.p, at_.width, state_);
+      for_heads([&] {
+        enter(size_, array_.in.h0 + (first + at_.head) * head + at_.first, all_.p, at_.width, state_);
+      });
     for (Index from = 0; from < stop; from += kBlock) {
-      if (array_.checkpoints && from > 0) {
-        const Index block = at_.row * blocks + from / kBlock - 1;
-        keep(array_.checkpoints + (block * all_.m + at_.head) * head);
-      }
       const Index to = std::min(from + kBlock, stop);
       const Index count = split(array_.in.rows, at_.row, all_, from, to, chunks);
-      for (Index i = 0; i < count; ++i) advance(chunks[i]);
+      for_heads([&] {
+        if (array_.checkpoints && from > 0) {
+          const Index block = at_.row * blocks + from / kBlock - 1;
+          keep(array_.checkpoints + (block * all_.m + at_.head) * head);
+        }
+        for (Index i = 0; i < count; ++i) advance(chunks[i]);
+      });
     }
-    for (Index t = stop; t < all_.l; ++t)
-      std::fill_n(array_.y + output(at_.row * all_.l + t), at_.width, Real{0});
-    keep(array_.h_last + state);
+    for_heads([&] {
+      for (Index t = stop; t < all_.l; ++t)
+        std::fill_n(array_.y + output(at_.row * all_.l + t), at_.width, Real{0});
+      keep(array_.h_last + (first + at_.head) * head);
+    });
   }
 
  private:
+  template <class Body>
+  void for_heads(const Body& body) {
+    const Index first = at_.head;
+    for (state_ = states_; at_.head < first + heads_; ++at_.head, state_ += size_.numbers()) body();
+    at_.head = first;
+  }
+
   Index output(Index step) const { return (step * all_.m + at_.head) * all_.p + at_.first; }
 
   void keep(Real* to) const { leave(size_, state_, to + at_.first, all_.p, at_.width); }
@@ -71,9 +84,10 @@ class Pass {
   const MatrixSize& all_;
   const MatrixForward<Real>& array_;
   Head at_;
+  Index heads_;
   PanelSize size_;
   Steps<Real> steps_;
-  Real *state_, *x_, *v_, *d_, *y_;
+  Real *states_, *x_, *v_, *d_, *y_, *state_ = states_;
 };
 
 }  // namespace
@@ -86,16 +100,20 @@ void matrix_scan_forward(const MatrixSize& size, const MatrixForward<Real>& arra
   const Index slices = std::clamp<Index>(threads / std::max<Index>(heads, 1), 1,
                                          std::max<Index>(1, size.p / columns));
   const PanelSize panel = PanelSize::of<Real>(size.n, (size.p + slices - 1) / slices);
-  const Index numbers = Pass<Real>::numbers(panel);
+  // and where they are many, a thread takes some of a row together
+  const Index together = std::max<Index>(1, std::min({kTogether, size.m, heads / threads}));
+  const Index groups = (size.m + together - 1) / together;
+  const Index numbers = Pass<Real>::numbers(panel, together);
   const Buffer<Real> scratch(threads * numbers);
   const Buffer<Chunk> chunks(threads * most_chunks(size));
   prefer_large_pages(array.y, size.b * size.l * size.m * size.p);
   prefer_large_pages(array.checkpoints, heads * ((size.l - 1) / kBlock) * size.n * size.p);
-  parallel_for(heads * slices, threads, [&](Index item, int thread) {
-    const Index head = item / slices, first = item % slices * size.p / slices;
+  parallel_for(size.b * groups * slices, threads, [&](Index item, int thread) {
+    const Index group = item / slices % groups, first = item % slices * size.p / slices;
     const Index last = (item % slices + 1) * size.p / slices;
-    const Head at{head / size.m, head % size.m, first, last - first};
-    Pass<Real>(size, array, at, panel, Store<Real>(scratch.data() + thread * numbers))
+    const Index head = group * size.m / groups, end = (group + 1) * size.m / groups;
+    const Head at{item / slices / groups, head, first, last - first};
+    Pass<Real>(size, array, at, end - head, panel, Store<Real>(scratch.data() + thread * numbers))
         .run(chunks.data() + thread * most_chunks(size));
   });
 }
