@@ -37,6 +37,10 @@ def test_the_package_itself_is_light():
     assert not loaded_by("import resolvent") & {"torch", "numpy", "pandas"}
 
 
+def test_parts_are_attributes_of_the_package():
+    assert "torch" in loaded_by("import resolvent; resolvent.layers.S4D, resolvent.discretize.zoh")
+
+
 def test_layers_do_not_load_the_frameworks_above():
     heavy = {"pandas", "sklearn", "matplotlib", "rich", "tyro", "jinja2", "accelerate", "aeon"}
     assert not loaded_by("import resolvent.layers") & heavy

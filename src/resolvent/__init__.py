@@ -8,6 +8,7 @@ are the estimators; `resolvent.layers`, `resolvent.model`, `resolvent.initialize
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +19,14 @@ __version__ = "0.1.0"
 __all__ = ["SequenceClassifier", "SequenceRegressor", "__version__"]
 
 
-def __getattr__(name: str) -> object:
-    """Import the estimators when they are first asked for: torch takes seconds to load."""
-    if name in ("SequenceClassifier", "SequenceRegressor"):
-        from resolvent import estimators
+PARTS = ("analysis", "data", "discretize", "initialize", "layers", "model", "papers", "train")
+"""Subpackages that are attributes without an import of their own."""
 
-        return getattr(estimators, name)
+
+def __getattr__(name: str) -> object:
+    """Import estimators and parts when they are first asked for: torch takes seconds to load."""
+    if name in ("SequenceClassifier", "SequenceRegressor"):
+        return getattr(import_module("resolvent.estimators"), name)
+    if name in PARTS:
+        return import_module(f"resolvent.{name}")
     raise AttributeError(f"module 'resolvent' has no attribute {name!r}")

@@ -152,6 +152,14 @@ def test_batch_norm_and_dropout_train_with_padding():
     assert all(torch.isfinite(b).all() for b in model.buffers())
 
 
+def test_lengths_that_pad_nothing_change_nothing_but_are_still_checked():
+    model, x = make(), inputs(3, 6)
+    assert torch.equal(model(x, lengths=torch.full((3,), 6)), model(x))
+    for wrong in (torch.full((1,), 6), torch.full((3, 1), 6)):
+        with pytest.raises(ValueError, match="lengths"):
+            model(x, lengths=wrong)
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_bidirectional_model_predicts_but_does_not_stream(pool):
     model, x = make(bidirectional=True, pool=pool), inputs(2, 6)

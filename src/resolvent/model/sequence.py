@@ -15,7 +15,7 @@ from resolvent.block import real_mask, require_causal
 from resolvent.model.backbone import Backbone
 from resolvent.model.config import ModelConfig
 from resolvent.model.pool import make_pool
-from resolvent.topology.padding import zero_padding
+from resolvent.topology.padding import only_if_padded, zero_padding
 
 
 class ModelState(NamedTuple):
@@ -73,6 +73,7 @@ class SequenceModel(nn.Module):
         The other arguments are those of :meth:`Layer.forward`. After a reset, what came before it
         no longer counts. A row without steps is predicted from zero features.
         """
+        lengths = only_if_padded(lengths, x)
         y, _ = self.backbone(x, dt=dt, resets=resets, lengths=lengths)
         start = self.pool.initial_state(self.head.weight.new_zeros(len(y), y.shape[2]))
         pooled, _ = self.pool.final(y, start, resets, lengths)

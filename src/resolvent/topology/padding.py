@@ -14,6 +14,17 @@ def real_steps(lengths: Tensor, length: int) -> Tensor:
     return torch.arange(length, device=lengths.device) < lengths[:, None]
 
 
+def only_if_padded(lengths: Tensor | None, x: Tensor) -> Tensor | None:
+    """Lengths (b,), or None where no row of x (b, l, ...) is padded, which saves every mask.
+
+    Asked on the CPU alone: a GPU would have to be waited for, and a traced program has no answer.
+    """
+    if lengths is None or lengths.device.type != "cpu" or torch.compiler.is_compiling():
+        return lengths
+    whole = lengths.shape == x.shape[:1] and bool((lengths == x.shape[1]).all())
+    return None if whole else lengths
+
+
 def zero_padding(x: Tensor, real: Tensor | None) -> Tensor:
     """Zeros at the steps of x (b, l, ...) that are not ``real`` (b, l, ...), whatever is there.
 
