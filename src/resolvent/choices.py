@@ -70,10 +70,21 @@ class Choices:
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f"model: {self.model!r} is unknown; choose one of {', '.join(MODELS)}")
-        if self.validation is not None and not 0 <= self.validation < 1:
-            raise ValueError(
-                f"validation: expected a share of at least 0 and below 1, got {self.validation!r}"
-            )
+        for name in ("validation", "label_smoothing"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share < 1:
+                raise ValueError(
+                    f"{name}: expected a share of at least 0 and below 1, got {share!r}"
+                )
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience: expected at least 1, or None, got {self.patience!r}")
+        _check_seed(self.seed)
+
+
+def _check_seed(seed: int) -> None:
+    """Refuse a seed that the generators would."""
+    if seed < 0:
+        raise ValueError(f"seed: expected a whole number of at least 0, got {seed!r}")
 
 
 LanguageName = Literal[
@@ -180,3 +191,4 @@ class LanguageChoices:
         for name in ("d_model", "n_layers", "length", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)!r}")
+        _check_seed(self.seed)

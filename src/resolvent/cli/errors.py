@@ -65,7 +65,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def _text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        where = f"{error.filename}: {error.strerror}; check the path"
+        return where if error.filename else error.strerror
     return str(error) or type(error).__name__
 
 

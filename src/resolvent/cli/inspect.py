@@ -45,9 +45,15 @@ class Command:
         from resolvent.interop import read_config
         from resolvent.plots import to_svg
 
+        if self.tokens < 1:
+            raise ValueError(f"--tokens: expected at least 1, got {self.tokens}")
         config = read_config(self.folder)
-        pictures = self._series() if "model" in config else self._language(config)
+        of_series = "model" in config
+        if of_series and self.text is not None:
+            raise ValueError(f"--text: {self.folder} holds a model of series, which reads no text")
         out = self.out or self.folder / "pictures"
+        out.mkdir(parents=True, exist_ok=True)
+        pictures = self._series() if of_series else self._language(config)
         for picture in pictures:
             name = re.sub(r"\W+", "-", picture.title.lower()).strip("-")
             write_atomic(out / f"{name}.svg", to_svg(picture.figure))
@@ -80,5 +86,7 @@ class Command:
             tokens = torch.tensor(
                 model.need_tokenizer().encode(self.text.read_text(errors="replace"))
             )
+        if not len(tokens):
+            raise ValueError(f"--text: {self.text} is empty; give a text to read")
         trained = config.get("choices", {}).get("length")
         return inspect_language(model, tokens[: self.tokens], trained)
