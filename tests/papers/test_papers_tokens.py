@@ -1,23 +1,48 @@
 """The experiment that claims about tokens share, and the claims that take no training."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from resolvent.data.tasks import induction_heads
-from resolvent.model import LanguageConfig
 from resolvent.papers import longconv, mamba2, reflections
-from resolvent.papers.tokens import accuracy, score
+from resolvent.papers.tokens import Table, Variant, score, stack, trained
+
+TOY = Table(
+    partial(induction_heads, symbols=4),
+    (
+        Variant("one", stack("Mamba", d_model=8), True, "1"),
+        Variant("two", stack("S4D", "MLP", d_model=8, depth=2, d_state=4), False),
+        Variant("three", stack("Mamba", d_model=8)),
+    ),
+    train=6,
+    beyond=(12,),
+    steps=2,
+)
 
 
 def test_a_short_training_follows_its_seed():
-    config = LanguageConfig(5, 8, 1, layers=("Mamba",))
+    task, config = TOY.draw(16, 6, seed=2), replace(TOY.variants[0].model, vocab_size=5)
+    first, again, other = (
+        score(trained(config, task, seed, batch_size=8), TOY.draw(512, 6, seed=3))
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other and 0 <= first <= 1
 
-    def draw(n, seed):
-        return induction_heads(n, 6, 4, seed)
 
-    first, model = accuracy(config, draw, 3, seed=1, batch_size=8)
-    again, _ = accuracy(config, draw, 3, seed=1, batch_size=8)
-    assert first == again and 0 <= first <= 1
-    assert score(model, draw(512, 3)) == first
+def test_a_table_judges_every_variant_at_its_longest_length():
+    rows = replace(TOY, solved=0.0, failed=0.0, first="two")(range(2))
+    assert [row.quantity for row in rows[:-1]] == [
+        f"{label}: accuracy at {length} steps"
+        for label in ("one", "two", "three")
+        for length in (6, 12)
+    ]
+    assert [row.holds for row in rows[:-1]] == [None, True, None, False, None, None]
+    assert rows[1].published == "1" and "2 seeds" in rows[0].measured
+    found = [TOY.measure(variant, [0, 1])[12] for variant in TOY.variants]
+    assert rows[-1].holds == (min(found[1]) > max(*found[0], *found[2]))
+    assert rows[-1].quantity.startswith("worst seed of two")
 
 
 @pytest.mark.parametrize("paper", [longconv.PAPER, mamba2.PAPER], ids=lambda x: x.name)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from resolvent.data.tasks import TokenTask, group_word, multi_query_recall, parity
+from resolvent.data.tasks import group_word, multi_query_recall, parity
 from resolvent.layers import KDA, DeltaNet, DeltaProduct, GatedDeltaNet
 from resolvent.model import LanguageConfig
 from resolvent.papers import reflections
-from resolvent.papers.base import Claim, Paper, Row, spread
-from resolvent.papers.tokens import accuracy, score
-
-SOLVED, FAILED = 0.99, 0.75
-"""Accuracies from which on, and up to which, a task counts as solved or not."""
+from resolvent.papers.base import Claim, Paper
+from resolvent.papers.tokens import Table, Variant, stack
 
 TRACKING: dict[str, Any] = {"d_conv": 0, "gain": 10.0}
 """Options with which the delta rule learns to track: keys as projected, and a beta that saturates.
@@ -23,142 +19,101 @@ With the gain of 1, training ends when the loss does, while beta is still short 
 shrinks by |1 - beta| < 1 a write, and is lost some 100 steps beyond the training length.
 """
 
-Draw = Callable[[int, int, int], TokenTask]
+
+def tracker(layer: str, **options: Any) -> LanguageConfig:
+    """One layer and a network of 64 features, with the options that learn to track."""
+    return stack(layer, "MLP", d_model=64, **TRACKING | options)
 
 
-class Variant(NamedTuple):
-    """A layer under test: its name, options, and whether it is to solve the task, None: unknown."""
-
-    label: str
-    layer: str
-    options: dict[str, Any]
-    solves: bool | None
-
-
-def compare(
-    variants: Sequence[Variant],
-    draw: Draw,
-    beyond: Sequence[int],
-    seeds: Sequence[int],
-    steps: int = 300,
-    lr: float = 1e-3,
-) -> list[Row]:
-    """One layer and a network, 64 features, trained at 40 steps, tested there and beyond.
-
-    Args:
-        variants: what is compared.
-        draw: (n, length, seed) -> a task.
-        beyond: longer lengths to test at.
-        seeds: of weights and data.
-        steps: optimiser steps of 64 sequences.
-        lr: peak learning rate.
-    """
-    rows = []
-    for label, layer, options, solves in variants:
-        config = LanguageConfig(
-            draw(1, 1, 0).vocab_size,
-            d_model=64,
-            n_layers=2,
-            layers=(layer, "MLP"),
-            layer_options={layer: options, "MLP": {"expand": 2}},
-            tied=False,
-        )
-        found: dict[int, list[float]] = {length: [] for length in (40, *beyond)}
-        for seed in seeds:
-            near, model = accuracy(config, lambda n, s: draw(n, 40, s), steps, seed, lr=lr)
-            found[40].append(near)
-            for length in beyond:
-                found[length].append(score(model, draw(128, length, 2 * seed + 1)))
-        for length, values in found.items():
-            holds = None
-            if solves is not None and length > 40:
-                holds = min(values) >= SOLVED if solves else max(values) <= FAILED
-            said = {True: "solved", False: "not solved", None: "-"}[
-                None if length == 40 else solves
-            ]
-            rows.append(Row(f"{label}: accuracy at {length:,} steps", said, spread(values), holds))
-    return rows
-
-
-def parity_of_delta_net(seeds: Sequence[int]) -> list[Row]:
-    """Parity at 256 and at 1,000 steps after training at 40, by the range of eigenvalues."""
-    negative, positive = ({"eigenvalue_range": (low, 1)} for low in (-1, 0))
-    variants = (
-        Variant("DeltaNet in (-1, 1)", "DeltaNet", negative | TRACKING, True),
-        Variant("DeltaNet in (0, 1)", "DeltaNet", positive | TRACKING, False),
-        Variant("DeltaNet in (-1, 1), gain 1, convolution", "DeltaNet", negative, None),
-    )
-    return compare(variants, lambda n, l, s: parity(n, l, s), (256, 1000), seeds)
-
-
-def counting_to_three(seeds: Sequence[int]) -> list[Row]:
-    """Sums modulo 3: a turn by a third, which two reflections make and real eigenvalues do not."""
-    variants = (
-        Variant("DeltaProduct, two writes", "DeltaProduct", {"writes": 2, **TRACKING}, True),
+PARITY = Table(
+    parity,
+    (
         Variant(
-            "DeltaNet in (-1, 1)", "DeltaNet", {"eigenvalue_range": (-1, 1), **TRACKING}, False
+            "DeltaNet in (-1, 1)", tracker("DeltaNet", eigenvalue_range=(-1, 1)), True, "solved"
         ),
-        Variant("Mamba in (-1, 1)", "Mamba", {"eigenvalue_range": (-1, 1)}, False),
-    )
-    return compare(variants, partial(_words, group="Z3"), (256,), seeds, 800, 3e-3)
-
-
-def words_of_three_things(seeds: Sequence[int]) -> list[Row]:
-    """Words of S3 at 256 steps after training at 40, by writes a step and range of eigenvalues."""
-    product = {"writes": 2, **TRACKING}
-    variants = (
-        Variant("two writes in (-1, 1)", "DeltaProduct", product, True),
-        Variant("one write in (-1, 1)", "DeltaProduct", {**product, "writes": 1}, False),
+        Variant("DeltaNet in (0, 1)", tracker("DeltaNet"), False, "0.02 (scaled)"),
         Variant(
-            "two writes in (0, 1)", "DeltaProduct", product | {"eigenvalue_range": (0, 1)}, False
+            "DeltaNet in (-1, 1), gain 1, convolution",
+            tracker("DeltaNet", eigenvalue_range=(-1, 1), gain=1.0, d_conv=4),
         ),
-    )
-    return compare(variants, partial(_words, group="S3"), (256,), seeds, 800, 3e-3)
+    ),
+    train=40,
+    beyond=(256, 1000),
+    lr=1e-3,
+)
 
+MODULO_THREE = Table(
+    partial(group_word, group="Z3"),
+    (
+        Variant("DeltaProduct, two writes", tracker("DeltaProduct"), True, "solved"),
+        Variant(
+            "DeltaNet in (-1, 1)",
+            tracker("DeltaNet", eigenvalue_range=(-1, 1)),
+            False,
+            "not solved",
+        ),
+        Variant(
+            "Mamba in (-1, 1)",
+            stack("Mamba", "MLP", d_model=64, eigenvalue_range=(-1, 1)),
+            False,
+            "not solved",
+        ),
+    ),
+    train=40,
+    beyond=(256,),
+    steps=800,
+    lr=3e-3,
+)
+"""A turn by a third: two reflections make it, real eigenvalues do not."""
 
-def recall(seeds: Sequence[int]) -> list[Row]:
-    """Values of 16 keys among 64 steps, states of 32 x 32 a head, one head."""
-    rows, least, most = [], 1.0, 0.0
-    for layer, options in (
-        ("DeltaNet", {"n_heads": 1}),
-        ("LinearAttention", {"n_heads": 1, "decay": "none"}),
-        ("LinearAttention", {"n_heads": 1, "decay": "gated"}),
-    ):
-        config = LanguageConfig(
-            65, 32, 4, (layer, "MLP"), {layer: options, "MLP": {"expand": 2}}, tied=False
+S3 = Table(
+    partial(group_word, group="S3"),
+    (
+        Variant("two writes in (-1, 1)", tracker("DeltaProduct"), True, "solved"),
+        Variant("one write in (-1, 1)", tracker("DeltaProduct", writes=1), False, "not solved"),
+        Variant(
+            "two writes in (0, 1)",
+            tracker("DeltaProduct", eigenvalue_range=(0, 1)),
+            False,
+            "not solved",
+        ),
+    ),
+    train=40,
+    beyond=(64, 128, 256),
+    steps=800,
+    lr=3e-3,
+)
+
+RECALL = Table(
+    partial(multi_query_recall, pairs=16, symbols=64),
+    tuple(
+        Variant(label, stack(layer, "MLP", depth=2, n_heads=1, **options))
+        for label, layer, options in (
+            ("DeltaNet", "DeltaNet", {}),
+            ("linear attention", "LinearAttention", {"decay": "none"}),
+            ("gated linear attention", "LinearAttention", {"decay": "gated"}),
         )
-        found = [
-            accuracy(config, lambda n, s: multi_query_recall(n, 64, 16, 64, s), 800, seed)[0]
-            for seed in seeds
-        ]
-        label = layer + (f", {options['decay']} decay" if "decay" in options else "")
-        if layer == "DeltaNet":
-            least = min(found)
-        else:
-            most = max(most, *found)
-        rows.append(Row(f"{label}: values recalled", "-", spread(found)))
-    verdict = f"{least:.3f} and {most:.3f}"
-    quantity = "worst seed of DeltaNet, and best seed of the others"
-    return [*rows, Row(quantity, "more", verdict, least > most)]
-
-
-def _words(n: int, length: int, seed: int, group: str) -> TokenTask:
-    return group_word(n, length, group, seed=seed)
-
+    ),
+    train=64,
+    steps=800,
+    lr=3e-3,
+    first="DeltaNet",
+)
+"""States of 32 x 32, one head."""
 
 COUNTING = (
     Claim(
         "parity-delta",
         "with negative eigenvalues DeltaNet, trained on parity of 40 bits, counts 1,000; with "
         "positive ones it does not",
-        parity_of_delta_net,
+        PARITY,
         200,
     ),
     Claim(
         "modulo-three",
         "counting modulo three needs matrices that are not triangular: products of two reflections "
         "do it, real eigenvalues and single reflections do not",
-        counting_to_three,
+        MODULO_THREE,
         400,
     ),
 )
@@ -177,7 +132,7 @@ DELTA_NET = Paper(
         Claim(
             "recall",
             "replacing what a key recalled keeps more pairs of a key and a value than adding to it",
-            recall,
+            RECALL,
             400,
         ),
     ),
@@ -218,7 +173,7 @@ PRODUCT = Paper(
             "words-of-S3",
             "trained on words of 40, two writes in (-1, 1) extrapolate to 256; one write, and "
             "positive eigenvalues, do not",
-            words_of_three_things,
+            S3,
             500,
         ),
     ),

@@ -2,80 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
-from resolvent.data.tasks import TokenTask, induction_heads, selective_copying
+from resolvent.data.tasks import induction_heads, parity, selective_copying
 from resolvent.layers import Mamba
-from resolvent.model import LanguageConfig, LanguageModel
 from resolvent.papers import delta
-from resolvent.papers.base import Claim, Paper, Row, spread
-from resolvent.papers.parity import Variant, track
-from resolvent.papers.tokens import accuracy, score
+from resolvent.papers.base import Claim, Paper
+from resolvent.papers.tokens import Table, Variant, stack
 
-STEPS = 600
-"""Optimiser steps of 64 short sequences: what a minute or two allow."""
+SELECTIVE, INVARIANT = stack("Mamba", depth=2), stack("S4D", "MLP", depth=2)
 
-SOLVED, FAILED = 0.85, 0.65
-"""Accuracies from which on, and up to which, a task counts as solved or not."""
+COPYING = Table(
+    partial(selective_copying, items=3, symbols=4),
+    (
+        Variant("Mamba", SELECTIVE, True, "0.998 (at 4,096)"),
+        Variant("S4D", INVARIANT, False, "0.183 (S4, at 4,096)"),
+    ),
+    train=24,
+    beyond=(96,),
+    steps=600,
+    solved=0.85,
+    failed=0.65,
+)
+"""Three items among noise, said in order; chance is 0.25."""
 
-Draw = Callable[[int, int], TokenTask]
+INDUCTION = Table(
+    partial(induction_heads, symbols=8),
+    (Variant("Mamba", SELECTIVE, True, "1"), Variant("S4D", INVARIANT, False, "fails")),
+    train=24,
+    beyond=(96, 384),
+    steps=600,
+    solved=0.85,
+    failed=0.65,
+)
+"""What followed the special token; chance is 0.125."""
 
-
-def _train(layer: str, draw: Draw, seed: int) -> tuple[float, LanguageModel]:
-    """Two layers of 32 features after the short training; S4D gets the mix that it needs."""
-    config = LanguageConfig(
-        vocab_size=draw(1, 0).vocab_size,
-        d_model=32,
-        n_layers=2,
-        layers=(layer,),
-        mix="glu" if layer == "S4D" else "none",
-    )
-    return accuracy(config, draw, STEPS, seed, lr=1e-2)
-
-
-def _rows(
-    task: Callable[[int, int, int], TokenTask],
-    beyond: int,
-    seeds: Sequence[int],
-    published: tuple[str, str],
-) -> list[Row]:
-    """Mamba and S4D, trained at 24 steps, there and at ``beyond`` steps."""
-    rows = []
-    for layer, says in zip(("Mamba", "S4D"), published, strict=True):
-        runs = [_train(layer, lambda n, s: task(n, 24, s), seed) for seed in seeds]
-        near = [a for a, _ in runs]
-        far = [
-            score(m, task(256, beyond, 2 * s + 1)) for s, (_, m) in zip(seeds, runs, strict=True)
-        ]
-        solved = layer == "Mamba"
-        holds = min(far) >= SOLVED if solved else max(far) <= FAILED
-        rows.append(Row(f"{layer}, accuracy at 24 steps", "-", spread(near)))
-        rows.append(Row(f"{layer}, accuracy at {beyond} steps", says, spread(far), holds))
-    return rows
-
-
-def copying(seeds: Sequence[int]) -> list[Row]:
-    """Three items of four symbols among noise, said in order; chance is 0.25."""
-    return _rows(
-        lambda n, length, seed: selective_copying(n, length, 3, 4, seed),
-        96,
-        seeds,
-        ("0.998 (at 4,096)", "0.183 (S4, at 4,096)"),
-    )
-
-
-def induction(seeds: Sequence[int]) -> list[Row]:
-    """What followed the special token, among eight symbols; chance is 0.125."""
-    return _rows(
-        lambda n, length, seed: induction_heads(n, length, 8, seed), 384, seeds, ("1", "fails")
-    )
-
-
-COUNTING = {
-    "eigenvalues in (-1, 1)": Variant("Mamba", {"eigenvalue_range": (-1, 1)}, "solved", True),
-    "eigenvalues in (0, 1)": Variant("Mamba", {}, "chance", False),
-}
+PARITY = Table(
+    parity,
+    (
+        Variant("eigenvalues in (-1, 1)", stack("Mamba", eigenvalue_range=(-1, 1)), True, "solved"),
+        Variant("eigenvalues in (0, 1)", stack("Mamba"), False, "chance"),
+    ),
+    train=40,
+    beyond=(256,),
+)
 
 
 PAPER = Paper(
@@ -92,14 +62,14 @@ PAPER = Paper(
             "selective-copying",
             "selection copies items at whatever places; a time-invariant model of this size learns "
             "the places of its training length alone",
-            copying,
+            COPYING,
             200,
         ),
         Claim(
             "induction-heads",
             "selection learns induction heads and keeps them far beyond the length it was trained "
             "at",
-            induction,
+            INDUCTION,
             200,
         ),
     ),
@@ -119,7 +89,7 @@ NEGATIVE = Paper(
             "parity",
             "with negative eigenvalues Mamba counts modulo two beyond its training length, without "
             "it does not",
-            partial(track, COUNTING),
+            PARITY,
             120,
         ),
         *delta.COUNTING,

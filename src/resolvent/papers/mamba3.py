@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
+from resolvent.data.tasks import parity
 from resolvent.layers import Mamba3
 from resolvent.papers.base import Claim, Paper
-from resolvent.papers.parity import Course, Variant, track
+from resolvent.papers.tokens import Table, Variant, stack
 
-VARIANTS = {
-    "states that turn": Variant("Mamba3", {"d_state": 16, "rotation": 1.0}, "1.00", True),
-    "without rotation": Variant("Mamba3", {"d_state": 16, "rotation": 0.0}, "0.02 (scaled)", False),
-}
+PARITY = Table(
+    parity,
+    (
+        Variant("states that turn", stack("Mamba3", d_state=16, rotation=1.0), True, "1.00"),
+        Variant(
+            "without rotation", stack("Mamba3", d_state=16, rotation=0.0), False, "0.02 (scaled)"
+        ),
+    ),
+    train=16,
+    beyond=(64,),
+    steps=600,
+)
 
 PAPER = Paper(
     name="Mamba-3",
@@ -27,7 +34,7 @@ PAPER = Paper(
         Claim(
             "rotation-counts",
             "with states that turn it tracks parity beyond the trained length, without it does not",
-            partial(track, VARIANTS, course=Course(16, 64, 600)),
+            PARITY,
             120,
         ),
     ),

@@ -17,7 +17,7 @@ from resolvent.data.tasks import TokenTask
 from resolvent.layers import Mamba, OrientedMamba
 from resolvent.model import LanguageConfig
 from resolvent.papers.base import Claim, Paper, Row, spread
-from resolvent.papers.tokens import accuracy
+from resolvent.papers.tokens import BATCH, trained
 
 LARGE = 1e4
 """Size from which on a token counts as diverged."""
@@ -125,7 +125,7 @@ def criterion(seeds: Sequence[int]) -> list[Row]:
 
 
 def _bits_per_byte(config: LanguageConfig, seed: int) -> float:
-    _, model = accuracy(config, lambda n, s: _windows(n, s, learned=s % 2 == 0), STEPS, seed)
+    model = trained(config, _windows(BATCH * STEPS, 2 * seed, learned=True), seed)
     x, y = (torch.from_numpy(v) for v in _windows(512, 2 * seed + 1, learned=False)[:2])
     with torch.no_grad():
         loss = cross_entropy(model(x)[0].mT, y)

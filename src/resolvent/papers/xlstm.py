@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
+from resolvent.data.tasks import parity
 from resolvent.layers import SLSTM
 from resolvent.papers.base import Claim, Paper
-from resolvent.papers.parity import Variant, track
+from resolvent.papers.tokens import Table, Variant, stack
 
-VARIANTS = {
-    "SLSTM": Variant("SLSTM", {}, "1.00 (scaled)", True),
-    "MLSTM": Variant("MLSTM", {}, "0.09 (scaled)", False),
-    "Mamba": Variant("Mamba", {}, "0.00 (scaled)", False),
-}
+PARITY = Table(
+    parity,
+    (
+        Variant("sLSTM", stack("SLSTM"), True, "1.00 (scaled)"),
+        Variant("mLSTM", stack("MLSTM"), False, "0.09 (scaled)"),
+        Variant("Mamba", stack("Mamba"), False, "0.00 (scaled)"),
+    ),
+    train=40,
+    beyond=(256,),
+)
 """Scaled accuracies, 0 at chance, at lengths 40 to 256 (table of Grazzi et al. 2025)."""
 
 
@@ -32,7 +36,7 @@ PAPER = Paper(
             "state-tracking",
             "sLSTM tracks parity beyond the trained length; models without memory mixing, whose "
             "eigenvalues are positive, do not",
-            partial(track, VARIANTS),
+            PARITY,
             180,
         ),
     ),

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-from resolvent.data.tasks import TokenTask, multi_query_recall
-from resolvent.model import LanguageConfig
-from resolvent.papers.base import Claim, Paper, Row, spread
-from resolvent.papers.tokens import accuracy
+from resolvent.data.tasks import multi_query_recall
+from resolvent.papers.base import Claim, Paper
+from resolvent.papers.tokens import Table, Variant, stack, together
 
-PAIRS, LENGTH, SYMBOLS, STEPS = 4, 16, 16, 300
-WIDTHS = (8, 32)
-LAYERS = {"Mamba": ("Mamba",), "Attention": ("Attention", "MLP")}
-"""Two of each."""
+RECALL = partial(multi_query_recall, pairs=4, symbols=16)
+"""Four of eight keys with values, then asked in any order; chance is about 0.3."""
 
+MAMBA, ATTENTION = (
+    tuple(
+        Variant(f"{layers[0]}, {width} features", stack(*layers, d_model=width, depth=2))
+        for width in (8, 32)
+    )
+    for layers in (("Mamba",), ("Attention", "MLP"))
+)
 
-def recall_by_width(seeds: Sequence[int]) -> list[Row]:
-    """Four of eight keys with values, then asked in any order; chance is about 0.3."""
-
-    def draw(n: int, seed: int) -> TokenTask:
-        return multi_query_recall(n, LENGTH, PAIRS, SYMBOLS, seed)
-
-    rows, found = [], {}
-    for name, layers in LAYERS.items():
-        for width in WIDTHS:
-            config = LanguageConfig(SYMBOLS + 1, width, 2 * len(layers), layers, tied=False)
-            values = [accuracy(config, draw, STEPS, seed, lr=1e-2)[0] for seed in seeds]
-            found[name, width] = values
-            rows.append(Row(f"{name}, {width} features", "-", spread(values)))
-    narrow, wide = (found["Mamba", width] for width in WIDTHS)
-    holds = min(wide) > max(narrow)
-    return [*rows, Row("Mamba recalls more when it is wider", "yes", str(holds), holds)]
-
+WIDTHS = together(
+    Table(RECALL, MAMBA, train=16, first=MAMBA[1].label), Table(RECALL, ATTENTION, train=16)
+)
 
 PAPER = Paper(
     name="Zoology",
@@ -45,7 +35,7 @@ PAPER = Paper(
         Claim(
             "recall-by-width",
             "how many keys a recurrent model recalls depends on its width",
-            recall_by_width,
+            WIDTHS,
             120,
         ),
     ),
