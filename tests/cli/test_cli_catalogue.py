@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -10,6 +12,7 @@ import resolvent.contract
 from resolvent import papers
 from resolvent.choices import MODELS, ModelName
 from resolvent.cli import main
+from resolvent.kernels import backend
 from resolvent.papers import Claim, Paper, Row
 
 
@@ -43,12 +46,27 @@ def one_claim(monkeypatch):
 
 
 def test_claims_are_run_and_judged(one_claim, capsys):
-    assert main(["claims", "--list"]) == 0
-    assert "small-error" in capsys.readouterr().out
     assert main(["claims", "x", "--seeds", "2"]) == 0
     said = capsys.readouterr().out
     assert "published" in said and "error of seed 1" in said and "A. Author" in said
     assert main(["claims", "small-error", "--seeds", "3"]) == 1
+    assert main(["claims", "--all"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--list"], ["--list", "small-error"]])
+def test_claims_are_listed_and_not_run_unless_named(one_claim, capsys, arguments):
+    assert main(["claims", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "small-error  X  about 1 s  the error is small" in said
+    assert "1 claims, about 1 s in all" in said and "published" not in said
+
+
+def test_every_claim_can_be_listed(capsys):
+    assert main(["claims"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    claims = [claim for paper in papers.ALL for claim in paper.claims]
+    assert [x.split()[0] for x in lines[: len(claims)]] == [claim.name for claim in claims]
+    assert len({claim.name for claim in claims}) == len(claims)
 
 
 def test_verify_prints_the_contract_and_judges(capsys, monkeypatch, tmp_path):
@@ -75,3 +93,31 @@ def test_doctor_names_backends_and_remedies(capsys):
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "torch" in said and "diagonal_ssm" in said and "threads" in said
+
+
+@pytest.fixture
+def no_backend(monkeypatch):
+    """No backend is chosen yet; the test's choice ends with it."""
+    monkeypatch.setattr(backend, "_current", None)
+
+
+def test_doctor_tells_of_kernels_built_from_other_sources(no_backend, monkeypatch, capsys):
+    module = SimpleNamespace(sources="of another day")
+    monkeypatch.setitem(sys.modules, "resolvent.kernels._native_baseline", module)
+    monkeypatch.setenv("RESOLVENT_KERNELS", "auto")
+    backend.available.cache_clear()
+    assert "build them again" in _findings_without_kernels(capsys)
+
+
+def test_doctor_tells_of_a_backend_that_is_not_there(no_backend, monkeypatch, capsys):
+    monkeypatch.setenv("RESOLVENT_KERNELS", "sse9")
+    assert "'sse9' is not available" in _findings_without_kernels(capsys)
+
+
+def _findings_without_kernels(capsys) -> str:
+    """The line on ops, after all else was found as usual."""
+    assert main(["doctor"]) == 1
+    found = capsys.readouterr()
+    assert "seglearn" in found.out and not found.err
+    (line,) = [x for x in found.out.splitlines() if "none can run ->" in x]
+    return line

@@ -27,7 +27,8 @@ WRONG = {
     "bad setting": (["verify", "resolvent.layers:S4D", "--set", "8"], "name=value"),
     "no tokens": (["inspect", "x", "--tokens", "0"], "--tokens: expected at least 1"),
     "unknown paper": (["papers", "S44"], "did you mean 's4"),
-    "unknown claim": (["claims", "nothing"], "claims --list"),
+    "unknown claim": (["claims", "nothing"], "resolvent claims"),
+    "all claims and one": (["claims", "spike", "--all"], "--all"),
     "no seeds": (["claims", "--seeds", "0"], "--seeds"),
 }
 

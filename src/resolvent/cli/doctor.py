@@ -26,10 +26,8 @@ class Command:
   resolvent doctor"""
 
     def run(self) -> int:
-        """Print the findings; remedies follow an arrow."""
+        """Print the findings; remedies follow an arrow. The exit code is 1 if no op can run."""
         import torch
-
-        from resolvent import kernels
 
         print(f"resolvent     {__version__}, Python {platform.python_version()}")
         print(f"machine       {platform.platform()}, {os.cpu_count()} processors")
@@ -39,17 +37,28 @@ class Command:
             print(f"{name:14}{_version(name) or 'missing -> pip install resolvent again'}")
         for name, purpose in OPTIONAL.items():
             print(f"{name:14}{_version(name) or f'not installed -> {purpose}'}")
-        print("\nops")
+        return 0 if _print_ops() else 1
+
+
+def _print_ops() -> bool:
+    """Print what each op runs on, or why none does; whether they run."""
+    from resolvent import kernels
+
+    print("\nops")
+    try:
         ops = kernels.status()
-        width = max(len(op.op) for op in ops) + 2
-        for op in ops:
-            print(f"  {op.op:{width}}{op.backend:10}{op.reason}")
-        if any(op.backend == "torch" for op in ops):
-            print(
-                "  -> for speed install a C++ compiler (g++ or clang++), unset RESOLVENT_KERNELS, "
-                "and reinstall resolvent"
-            )
-        return 0
+    except (ImportError, ValueError) as error:  # modules of other sources; a name unknown here
+        print(f"  none can run -> {error}")
+        return False
+    width = max(len(op.op) for op in ops) + 2
+    for op in ops:
+        print(f"  {op.op:{width}}{op.backend:10}{op.reason}")
+    if any(op.backend == "torch" for op in ops):
+        print(
+            "  -> for speed install a C++ compiler (g++ or clang++), unset RESOLVENT_KERNELS, "
+            "and reinstall resolvent"
+        )
+    return True
 
 
 def _version(package: str) -> str | None:

@@ -33,7 +33,7 @@ class Claim:
         name: short name, unique among all claims.
         statement: what is claimed, in one sentence.
         run: experiment; takes the seeds and returns measured beside published.
-        seconds: about how long it takes on two cores.
+        seconds: about how long three seeds take on one core.
     """
 
     name: str
