@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from resolvent.analysis import token_dynamics
 from resolvent.data.tasks import TokenTask
+from resolvent.data.tokens import LabelledTokens
 from resolvent.layers import Mamba, OrientedMamba
 from resolvent.model import LanguageConfig
 from resolvent.papers.base import Claim, Paper, Row, spread
@@ -125,7 +126,9 @@ def criterion(seeds: Sequence[int]) -> list[Row]:
 
 
 def _bits_per_byte(config: LanguageConfig, seed: int) -> float:
-    model = trained(config, _windows(BATCH * STEPS, 2 * seed, learned=True), seed)
+    model = trained(
+        config, LabelledTokens(*_windows(BATCH * STEPS, 2 * seed, learned=True)[:2]), seed
+    )
     x, y = (torch.from_numpy(v) for v in _windows(512, 2 * seed + 1, learned=False)[:2])
     with torch.no_grad():
         loss = cross_entropy(model(x)[0].mT, y)

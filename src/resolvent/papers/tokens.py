@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 
 from resolvent.data.tasks import IGNORED, TokenTask
@@ -61,6 +62,8 @@ class Table:
         lr: peak learning rate.
         solved: accuracy from which on the task counts as solved.
         failed: accuracy up to which it does not.
+        shortest: where it is given, training sequences have any length from this one on, which
+            teaches first what is asked first.
         first: a label that should be ahead of all others, the worst seed of the best, if given.
     """
 
@@ -72,6 +75,7 @@ class Table:
     lr: float = 1e-2
     solved: float = 0.99
     failed: float = 0.75
+    shortest: int | None = None
     first: str | None = None
 
     def __call__(self, seeds: Sequence[int]) -> list[Row]:
@@ -91,12 +95,20 @@ class Table:
         """Accuracies at each length, one a seed."""
         found: dict[int, list[float]] = {length: [] for length in (self.train, *self.beyond)}
         for seed in seeds:
-            learned = self.draw(BATCH * self.steps, self.train, seed=2 * seed)
-            config = replace(variant.model, vocab_size=learned.vocab_size)
-            model = trained(config, learned, seed, self.lr)
+            task = self.draw(BATCH * self.steps, self.train, seed=2 * seed)
+            config = replace(variant.model, vocab_size=task.vocab_size)
+            model = trained(config, self._cut(task, seed), seed, self.lr)
             for length, values in found.items():
                 values.append(score(model, self.draw(256, length, seed=2 * seed + 1)))
         return found
+
+    def _cut(self, task: TokenTask, seed: int) -> LabelledTokens:
+        """The sequences, ended early at random; those of a batch are about equally long."""
+        if self.shortest is None:
+            return LabelledTokens(task.x, task.y)
+        ends = np.random.default_rng(seed).integers(self.shortest, self.train + 1, len(task.x))
+        x, y = ([row[:end] for row, end in zip(v, ends, strict=True)] for v in (task.x, task.y))
+        return LabelledTokens(x, y)
 
     def _row(self, variant: Variant, length: int, values: Sequence[float]) -> Row:
         return Row(f"{variant.label}: accuracy at {length:,} steps", "-", spread(values))
@@ -121,13 +133,17 @@ def _ahead(first: str, last: Mapping[str, Sequence[float]]) -> Row:
 
 
 def trained(
-    config: LanguageConfig, task: TokenTask, seed: int, lr: float = 3e-3, batch_size: int = BATCH
+    config: LanguageConfig,
+    learned: LabelledTokens,
+    seed: int,
+    lr: float = 3e-3,
+    batch_size: int = BATCH,
 ) -> LanguageModel:
-    """A model after one pass over the sequences of a task.
+    """A model after one pass over some sequences.
 
     Args:
-        config: the model; its vocabulary must be the task's.
-        task: what is learned from.
+        config: the model; its vocabulary must be that of the sequences.
+        learned: sequences with labels.
         seed: of the weights and of the order.
         lr: peak learning rate.
         batch_size: sequences a step.
@@ -135,7 +151,7 @@ def trained(
     seed_all(seed)
     model = LanguageModel(config)
     settings = TrainConfig(epochs=1, batch_size=batch_size, lr=lr, seed=seed)
-    source = cast(Source, make_token_loader(LabelledTokens(task.x, task.y), batch_size, seed))
+    source = cast(Source, make_token_loader(learned, batch_size, seed))
     fit(TokenLearner(model), source, None, TokenLabels(), settings, quiet=True)
     return model
 
