@@ -20,7 +20,7 @@ COPYING = Table(
     ),
     train=24,
     beyond=(96,),
-    steps=600,
+    steps=900,
     solved=0.85,
     failed=0.65,
 )
@@ -29,9 +29,9 @@ COPYING = Table(
 INDUCTION = Table(
     partial(induction_heads, symbols=8),
     (Variant("Mamba", SELECTIVE, True, "1"), Variant("S4D", INVARIANT, False, "fails")),
-    train=24,
+    train=48,
     beyond=(96, 384),
-    steps=600,
+    steps=900,
     solved=0.85,
     failed=0.65,
 )
