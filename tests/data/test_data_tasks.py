@@ -155,6 +155,14 @@ def test_recall_is_a_dictionary(length, pairs, symbols):
         assert not any(x[t] for t in range(2 * pairs, length) if t not in asked)
 
 
+def test_a_start_comes_before_everything():
+    task = tasks.induction_heads(5, 6, symbols=4, seed=0)
+    begun = tasks.after_start(task)
+    assert (begun.x[:, 0] == task.vocab_size).all() and (begun.y[:, 0] == IGNORED).all()
+    assert (begun.x[:, 1:] == task.x).all() and (begun.y[:, 1:] == task.y).all()
+    assert begun.vocab_size == task.vocab_size + 1
+
+
 def test_adding():
     u, y = tasks.adding(40, 11)
     marks = u[..., 1]

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from resolvent.data.tasks import induction_heads
+from resolvent.data.tasks import induction_heads, parity
 from resolvent.papers import longconv, mamba2, reflections
-from resolvent.papers.tokens import Table, Variant, score, stack, trained
+from resolvent.papers.tokens import Table, Variant, ended_early, score, stack, trained
 
 TOY = Table(
     partial(induction_heads, symbols=4),
@@ -23,12 +23,21 @@ TOY = Table(
 
 
 def test_a_short_training_follows_its_seed():
-    task, config = TOY.draw(16, 6, seed=2), replace(TOY.variants[0].model, vocab_size=5)
+    config = replace(TOY.variants[0].model, vocab_size=5)
+    learned = ended_early(TOY.draw(16, 6, seed=2), 6, seed=0)
     first, again, other = (
-        score(trained(config, task, seed, batch_size=8), TOY.draw(512, 6, seed=3))
+        score(trained(config, learned, seed, batch_size=8), TOY.draw(512, 6, seed=3))
         for seed in (1, 1, 2)
     )
     assert first == again != other and 0 <= first <= 1
+
+
+def test_sequences_end_early_with_their_labels():
+    task = parity(200, 6, seed=0)
+    cut = ended_early(task, 3, seed=1)
+    assert set(cut.lengths) == {3, 4, 5, 6}
+    for x, y, row, labels in zip(cut.x, cut.y, task.x, task.y, strict=True):
+        assert (x == row[: len(x)]).all() and (y == labels[: len(x)]).all()
 
 
 def test_a_table_judges_every_variant_at_its_longest_length():

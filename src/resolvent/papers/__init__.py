@@ -20,6 +20,7 @@ from resolvent.papers import (
     s5,
     sasrec,
     token_dynamics,
+    universal,
     vssd,
     xlstm,
     zoology,
@@ -28,6 +29,7 @@ from resolvent.papers.base import Claim, Paper, Row
 
 ALL: tuple[Paper, ...] = (
     sasrec.PAPER,
+    universal.PAPER,
     language.LINEAR,
     lssl.PAPER,
     s4.PAPER,

@@ -126,9 +126,8 @@ def criterion(seeds: Sequence[int]) -> list[Row]:
 
 
 def _bits_per_byte(config: LanguageConfig, seed: int) -> float:
-    model = trained(
-        config, LabelledTokens(*_windows(BATCH * STEPS, 2 * seed, learned=True)[:2]), seed
-    )
+    x, y, _ = _windows(BATCH * STEPS, 2 * seed, learned=True)
+    model = trained(config, LabelledTokens(x, y), seed)
     x, y = (torch.from_numpy(v) for v in _windows(512, 2 * seed + 1, learned=False)[:2])
     with torch.no_grad():
         loss = cross_entropy(model(x)[0].mT, y)

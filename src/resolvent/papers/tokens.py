@@ -97,18 +97,11 @@ class Table:
         for seed in seeds:
             task = self.draw(BATCH * self.steps, self.train, seed=2 * seed)
             config = replace(variant.model, vocab_size=task.vocab_size)
-            model = trained(config, self._cut(task, seed), seed, self.lr)
+            learned = ended_early(task, self.shortest or self.train, seed)
+            model = trained(config, learned, seed, self.lr)
             for length, values in found.items():
                 values.append(score(model, self.draw(256, length, seed=2 * seed + 1)))
         return found
-
-    def _cut(self, task: TokenTask, seed: int) -> LabelledTokens:
-        """The sequences, ended early at random; those of a batch are about equally long."""
-        if self.shortest is None:
-            return LabelledTokens(task.x, task.y)
-        ends = np.random.default_rng(seed).integers(self.shortest, self.train + 1, len(task.x))
-        x, y = ([row[:end] for row, end in zip(v, ends, strict=True)] for v in (task.x, task.y))
-        return LabelledTokens(x, y)
 
     def _row(self, variant: Variant, length: int, values: Sequence[float]) -> Row:
         return Row(f"{variant.label}: accuracy at {length:,} steps", "-", spread(values))
@@ -117,6 +110,14 @@ class Table:
         if variant.solves is None:
             return None
         return min(values) >= self.solved if variant.solves else max(values) <= self.failed
+
+
+def ended_early(task: TokenTask, shortest: int, seed: int) -> LabelledTokens:
+    """The sequences of a task, each cut at random to ``shortest`` steps or more."""
+    n, length = task.x.shape
+    ends = np.random.default_rng(seed).integers(shortest, length + 1, n)
+    x, y = ([row[:end] for row, end in zip(v, ends, strict=True)] for v in (task.x, task.y))
+    return LabelledTokens(x, y)
 
 
 def together(*tables: Table) -> Callable[[Sequence[int]], list[Row]]:

@@ -5,7 +5,7 @@ Those over tokens come with a length to train at and a longer one to test at: ``
 
 from functools import partial
 
-from resolvent.data.tasks.base import Extrapolation, TokenTask
+from resolvent.data.tasks.base import Extrapolation, TokenTask, after_start
 from resolvent.data.tasks.counting import adding, bracketed_arithmetic, modular_arithmetic, parity
 from resolvent.data.tasks.groups import group_word, multiplication_table
 from resolvent.data.tasks.pathfinder import pathfinder
@@ -52,6 +52,7 @@ __all__ = [
     "Extrapolation",
     "TokenTask",
     "adding",
+    "after_start",
     "associative_recall",
     "bracketed_arithmetic",
     "dyck",

@@ -59,6 +59,19 @@ def asked_at_the_end(x: np.ndarray, answer: np.ndarray, vocab_size: int) -> Toke
     return TokenTask(x, y, vocab_size)
 
 
+def after_start(task: TokenTask) -> TokenTask:
+    """The task behind one more token, the last of its vocabulary, at which nothing is asked.
+
+    It is the same in all sequences. A recurrence whose steps only turn its state can let this one
+    write what the others turn.
+    """
+    x, y = (
+        np.pad(v, ((0, 0), (1, 0)), constant_values=value)
+        for v, value in ((task.x, task.vocab_size), (task.y, IGNORED))
+    )
+    return TokenTask(x, y, task.vocab_size + 1)
+
+
 def check_length(length: int, least: int = 1) -> None:
     """Refuse a length that is too short.
 
