@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from resolvent.data.tasks import TokenTask, after_start, group_word, multi_query_recall, parity
+from resolvent.data.tasks import group_word, multi_query_recall, parity
 from resolvent.layers import KDA, DeltaNet, DeltaProduct, GatedDeltaNet
 from resolvent.papers import reflections
 from resolvent.papers.base import Claim, Paper
-from resolvent.papers.tokens import Table, Variant, stack
+from resolvent.papers.tokens import Table, Variant, stack, started
 
 TRACKING: dict[str, Any] = {"d_conv": 0, "gain": 4.0}
 """Options with which the delta rule learns to track: keys as projected, and a beta that saturates.
@@ -19,11 +18,6 @@ With the gain of 1, training ends when the loss does, while beta is still short 
 shrinks by |1 - beta| < 1 a write, and is lost some 100 steps beyond the training length.
 """
 SHARP = TRACKING | {"gain": 10.0}
-
-
-def started(draw: Callable[..., TokenTask], n: int, length: int, seed: int) -> TokenTask:
-    """A task behind a token that writes what the others turn."""
-    return after_start(draw(n, length, seed=seed))
 
 
 PARITY = Table(

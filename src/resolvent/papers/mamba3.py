@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from resolvent.data.tasks import parity
 from resolvent.layers import Mamba3
 from resolvent.papers.base import Claim, Paper
-from resolvent.papers.tokens import Table, Variant, stack
+from resolvent.papers.tokens import Table, Variant, stack, started
 
 PARITY = Table(
-    parity,
+    partial(started, parity),
     (
-        Variant("states that turn", stack("Mamba3", d_state=16, rotation=1.0), True, "1.00"),
         Variant(
-            "without rotation", stack("Mamba3", d_state=16, rotation=0.0), False, "0.02 (scaled)"
+            "states that turn", stack("Mamba3", d_state=16, rotation=1.0, head_dim=8), True, "1.00"
+        ),
+        Variant(
+            "without rotation",
+            stack("Mamba3", d_state=16, rotation=0.0, head_dim=8),
+            False,
+            "0.02 (scaled)",
         ),
     ),
     train=16,
     beyond=(64,),
-    steps=600,
+    steps=800,
+    shortest=3,
 )
 
 PAPER = Paper(

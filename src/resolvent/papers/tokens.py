@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 
-from resolvent.data.tasks import IGNORED, TokenTask
+from resolvent.data.tasks import IGNORED, TokenTask, after_start
 from resolvent.data.tokens import LabelledTokens, make_token_loader
 from resolvent.model import LanguageConfig, LanguageModel
 from resolvent.papers.base import Row, spread
@@ -110,6 +110,11 @@ class Table:
         if variant.solves is None:
             return None
         return min(values) >= self.solved if variant.solves else max(values) <= self.failed
+
+
+def started(draw: Callable[..., TokenTask], n: int, length: int, seed: int) -> TokenTask:
+    """A task behind a token that writes what the others turn."""
+    return after_start(draw(n, length, seed=seed))
 
 
 def ended_early(task: TokenTask, shortest: int, seed: int) -> LabelledTokens:

@@ -34,7 +34,7 @@ PAPER = Paper(
     claims=(
         Claim(
             "state-tracking",
-            "sLSTM tracks parity beyond the trained length; models without memory mixing, whose "
+            "an sLSTM tracks parity beyond the trained length; models without memory mixing, whose "
             "eigenvalues are positive, do not",
             PARITY,
             180,
