@@ -18,33 +18,31 @@ namespace {
 // Pieces of work to aim for, and the least strips that make one.
 inline constexpr Index kItems = 8, kStrips = 4;
 
-// Some strips of one group in one row.
+// A ribbon in one row.
 template <class Real>
 class Part {
   using V = Vector<Real>;
-  static constexpr Index kMost = Ribbon<Real>::kMost;
-  using Blocks = typename Ribbon<Real>::Block*;  // by strip
+  using Block = typename Ribbon<Real>::Block;
 
  public:
-  static Index scratch(Index strips, Index n) {
-    return strips * (3 * n + 2) + kMost * (n + 4 * (kBlock + 1)) + 2 * n * kBlock / kLanes<Real>;
+  static Index scratch(Index n) {
+    return 4 * sizeof(Block) / sizeof(V) + Ribbon<Real>::kMost * (4 * n + 2) +
+           2 * n * kBlock / kLanes<Real>;
   }
 
-  Part(const SelectiveSize& size, const SelectiveBackward<Real>& array, Index row, V* scratch)
+  Part(const SelectiveSize& size, const SelectiveBackward<Real>& array, Index row,
+       const Ribbon<Real>& ribbon, V* scratch)
       : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
-        n_(size.n), scratch_(scratch) {}
+        n_(size.n), ribbon_(ribbon), u_(*reinterpret_cast<Block*>(scratch)), dt_((&u_)[1]),
+        gy_((&u_)[2]), z_((&u_)[3]), own_(reinterpret_cast<V*>(&u_ + 4)),
+        gB_(reinterpret_cast<Real*>(own_ + Ribbon<Real>::kMost * (4 * n_ + 2))),
+        gC_(gB_ + n_ * kBlock) {}
 
-  // Strips [first, last) of all strips; gradients of B and C go to (l, stride).
-  void run(Index first, Index last, Real* gB, Real* gC, Index stride) {
-    const Index strips = last - first;
-    states_ = scratch_ + strips * (3 * n_ + 2);
-    u_ = reinterpret_cast<Blocks>(states_ + kMost * n_);
-    dt_ = u_ + kMost;
-    gy_ = dt_ + kMost;
-    z_ = gy_ + kMost;
-    gB_ = reinterpret_cast<Real*>(z_ + kMost);
-    gC_ = gB_ + n_ * kBlock;
-    for (Index i = 0; i < strips; ++i) start(strip(first + i), own(i));
+  // Gradients of B and C, summed over the ribbon, go to (l, stride).
+  void run(Real* gB, Real* gC, Index stride) {
+    for (Index i = 0; i < ribbon_.count; ++i) start(ribbon_.strips[i], own(i));
+    for (Real* series : {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr})
+      if (series) ribbon_.clear(series + step(stop_), size_.l - stop_);
     for (Index t = stop_; t < size_.l; ++t) {
       std::fill_n(gB + t * stride, n_, Real{});
       std::fill_n(gC + t * stride, n_, Real{});
@@ -52,28 +50,24 @@ class Part {
     for (Index from = (stop_ - 1) / kBlock * kBlock; from >= 0 && stop_ > 0; from -= kBlock) {
       std::fill_n(gB_, 2 * n_ * kBlock, Real{});
       const Index count = std::min(kBlock, stop_ - from);
-      for (Index i = 0; i < strips; i += kMost) {
-        const Ribbon<Real> ribbon(size_.m, size_.g, first + i, first + std::min(i + kMost, strips));
-        block(ribbon, i, from, count);
-      }
+      block(from, count);
       for (Index t = 0; t < count; ++t)
         for (Index k = 0; k < n_; ++k) {
           gB[(from + t) * stride + k] = gB_[k * kBlock + t];
           gC[(from + t) * stride + k] = gC_[k * kBlock + t];
         }
     }
-    for (Index i = 0; i < strips; ++i) finish(strip(first + i), own(i));
+    for (Index i = 0; i < ribbon_.count; ++i) finish(ribbon_.strips[i], own(i));
   }
 
  private:
   // What a strip carries from block to block.
   struct Own {
-    V *rates, *g, *gA, *gD, *gbias;
+    V *rates, *states, *g, *gA, *gD, *gbias;
   };
-  Strip<Real> strip(Index number) const { return {size_.m, size_.g, number}; }
   Own own(Index i) const {
-    V* at = scratch_ + i * (3 * n_ + 2);
-    return {at, at + n_, at + 2 * n_, at + 3 * n_, at + 3 * n_ + 1};
+    V* at = own_ + i * (4 * n_ + 2);
+    return {at, at + n_, at + 2 * n_, at + 3 * n_, at + 4 * n_, at + 4 * n_ + 1};
   }
   Index state() const { return row_ * size_.m * n_; }
   Index step(Index t) const { return (row_ * size_.l + t) * size_.m; }
@@ -85,11 +79,6 @@ class Part {
       own.gA[k] = V{};
     }
     *own.gD = *own.gbias = V{};
-    for (Index t = stop_; t < size_.l; ++t) {
-      strip.write(array_.gu + step(t), V{});
-      strip.write(array_.gdt + step(t), V{});
-      if (in_.z) strip.write(array_.gz + step(t), V{});
-    }
   }
   void finish(const Strip<Real>& strip, const Own& own) {
     for (Index k = 0; k < n_; ++k) {
@@ -100,35 +89,38 @@ class Part {
     strip.write(array_.gbias + row_ * size_.m, *own.gbias);
   }
 
-  // The ribbon that begins with the part's strip `begin`.
-  void block(const Ribbon<Real>& ribbon, Index begin, Index from, Index count) {
-    ribbon.read(in_.u + step(from), count, u_);
-    ribbon.read(in_.dt + step(from), count, dt_);
-    ribbon.read(array_.gy + step(from), count, gy_);
-    if (in_.z) ribbon.read(in_.z + step(from), count, z_);
-    recall(ribbon, from);
-    for (Index i = 0; i < ribbon.count; ++i) {
-      prepare(ribbon.strips[i], i, count);
+  void block(Index from, Index count) {
+    ribbon_.read(in_.u + step(from), count, u_);
+    ribbon_.read(in_.dt + step(from), count, dt_);
+    ribbon_.read(array_.gy + step(from), count, gy_);
+    if (in_.z) ribbon_.read(in_.z + step(from), count, z_);
+    recall(from);
+    const Real* const series[] = {in_.u, in_.dt, array_.gy, in_.z};
+    const Index before = std::max<Index>(from - kBlock, 0);
+    for (Index i = 0; i < ribbon_.count; ++i) {
+      const Strip<Real>& strip = ribbon_.strips[i];
+      prepare(strip, i, count);
       cover<kModes>(0, n_, [&](Index k, auto modes) {
-        sweep<modes.value>(ribbon.strips[i], own(begin + i), i, from, count, k);
+        const Real* const next = ahead(series, k, step(before) + strip.first);
+        sweep<modes.value>(strip.group, own(i), i, Steps{from, count, next}, k);
       });
-      conclude(ribbon.strips[i], own(begin + i), i, count);
+      conclude(strip, own(i), i, count);
     }
-    ribbon.write(array_.gu + step(from), count, u_);
-    ribbon.write(array_.gdt + step(from), count, dt_);
-    if (in_.z) ribbon.write(array_.gz + step(from), count, z_);
+    ribbon_.write(array_.gu + step(from), count, u_);
+    ribbon_.write(array_.gdt + step(from), count, dt_);
+    if (in_.z) ribbon_.write(array_.gz + step(from), count, z_);
   }
 
   // The states before a block.
-  void recall(const Ribbon<Real>& ribbon, Index from) {
+  void recall(Index from) const {
     const Index blocks = (size_.l - 1) / kBlock, block = row_ * blocks + from / kBlock - 1;
     for (Index k = 0; k < n_; ++k)
-      for (Index i = 0; i < ribbon.count; ++i) {
-        const Strip<Real>& strip = ribbon.strips[i];
+      for (Index i = 0; i < ribbon_.count; ++i) {
+        const Strip<Real>& strip = ribbon_.strips[i];
         if (from > 0)
-          states_[i * n_ + k] = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
+          own(i).states[k] = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
         else
-          states_[i * n_ + k] = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
+          own(i).states[k] = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
       }
   }
 
@@ -162,19 +154,26 @@ class Part {
     *own.gbias = *own.gbias + gbias;
   }
 
+  // Steps of a block, and what is fetched meanwhile.
+  struct Steps {
+    Index from, count;
+    const Real* next;
+  };
   // `modes` modes of strip i through a block, there and back.
   template <int modes>
-  void sweep(const Strip<Real>& strip, const Own& own, Index i, Index from, Index count, Index k) {
+  void sweep(Index group, const Own& own, Index i, const Steps& steps, Index k) {
+    const auto [from, count, next] = steps;
     const Index at = row_ * size_.l + from, stride = size_.g * n_;
-    const Real *B = in_.B + (at * size_.g + strip.group) * n_ + k;
-    const Real *C = in_.C + (at * size_.g + strip.group) * n_ + k;
+    const Real *B = in_.B + (at * size_.g + group) * n_ + k;
+    const Real *C = in_.C + (at * size_.g + group) * n_ + k;
     const bool* resets = in_.rows.resets ? in_.rows.resets + at : nullptr;
-    const V *const dt = dt_[i], *const u = u_[i], *const gy = gy_[i];
+    const auto dt = dt_[i], u = u_[i], gy = gy_[i];
     V decays[kBlock][modes], h[modes];
     V states[kBlock][modes];  // before each step, whether or not it is dropped
     decay(dt, count, own.rates + k, decays);
-    std::copy_n(states_ + i * n_ + k, modes, h);
+    std::copy_n(own.states + k, modes, h);
     for (Index t = 0; t < count; ++t) {
+      __builtin_prefetch(next + t * size_.m);
       for (int j = 0; j < modes; ++j) states[t][j] = h[j];
       if (resets && resets[t])
         for (int j = 0; j < modes; ++j) h[j] = decays[t][j] = V{};
@@ -231,9 +230,10 @@ class Part {
   const SelectiveBackward<Real>& array_;
   const SelectiveInput<Real>& in_;
   Index row_, stop_, n_;
-  V *scratch_, *states_ = nullptr;  // states by strip of a ribbon
-  Real *gB_ = nullptr, *gC_ = nullptr;
-  Blocks u_ = nullptr, dt_ = nullptr, gy_ = nullptr, z_ = nullptr;  // inputs, then their gradients
+  const Ribbon<Real>& ribbon_;
+  Block &u_, &dt_, &gy_, &z_;  // inputs, then their gradients
+  V* own_;
+  Real *gB_, *gC_;  // of a block, (n, kBlock)
   V slope_[kBlock];  // of dt in what was given, if there is a bias
   V gate_[kBlock];   // gz / y, if there is a gate
   V read_[kBlock], gread_[kBlock], grate_[kBlock];  // sum_n of C h, g B and q A log2(e)
@@ -246,14 +246,14 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
   using V = Vector<Real>;
   const Index strips = Strip<Real>::in_group(size.m / std::max<Index>(size.g, 1)), n = size.n;
   // How many parts there are depends on the sizes alone, so that the sums do not depend on threads.
-  const Index wanted = kItems / std::max<Index>(size.b * size.g, 1);
-  const Index parts = std::max<Index>(1, std::min(wanted, strips / kStrips));
-  const Index most = (strips + parts - 1) / parts, items = size.b * size.g * parts;
+  const Index wanted = std::max<Index>(1, kItems / std::max<Index>(size.b * size.g, 1));
+  const Index most = std::clamp(strips / wanted, kStrips, Ribbon<Real>::kMost);
+  const Index parts = std::max<Index>(1, (strips + most - 1) / most), items = size.b * size.g * parts;
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * n * 16);
   const Index series = size.l * n, parameters = size.m * n;
   for (Real* series : {array.gu, array.gdt, array.in.z ? array.gz : nullptr})
     prefer_large_pages(series, size.b * size.l * size.m);
-  const Buffer<V> scratch(threads * Part<Real>::scratch(most, n));
+  const Buffer<V> scratch(threads * Part<Real>::scratch(n));
   const Buffer<Real> split(parts > 1 ? 2 * items * series : 0);
   const Buffer<Real> sums(size.b * (parameters + 2 * size.m));
   SelectiveBackward<Real> own = array;
@@ -263,15 +263,15 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
 
   parallel_for(items, threads, [&](Index item, int thread) {
     const Index part = item % parts, group = item / parts % size.g, row = item / parts / size.g;
-    Part<Real> pass(size, own, row, scratch.data() + thread * Part<Real>::scratch(most, n));
     const Index first = group * strips + part * strips / parts;
-    const Index last = group * strips + (part + 1) * strips / parts;
+    const Ribbon<Real> ribbon(size.m, size.g, first, group * strips + (part + 1) * strips / parts);
+    Part<Real> pass(size, own, row, ribbon, scratch.data() + thread * Part<Real>::scratch(n));
     if (parts > 1) {
       Real* at = split.data() + 2 * item * series;
-      pass.run(first, last, at, at + series, n);
+      pass.run(at, at + series, n);
     } else {
       const Index at = (row * size.l * size.g + group) * n;
-      pass.run(first, last, array.gB + at, array.gC + at, size.g * n);
+      pass.run(array.gB + at, array.gC + at, size.g * n);
     }
   });
   if (parts > 1)

@@ -9,17 +9,19 @@ namespace {
 template <class Real>
 class Pass {
   using V = Vector<Real>;
-  using Blocks = typename Ribbon<Real>::Block*;  // by strip
+  using Block = typename Ribbon<Real>::Block;
 
  public:
-  static Index scratch(Index n) { return Ribbon<Real>::kMost * (2 * n + 4 * (kBlock + 1)); }
+  static Index scratch(Index n) {
+    return 4 * sizeof(Block) / sizeof(V) + 2 * n * Ribbon<Real>::kMost;
+  }
 
   Pass(const SelectiveSize& size, const SelectiveForward<Real>& array, Index row,
        const Ribbon<Real>& ribbon, V* scratch)
       : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
-        n_(size.n), ribbon_(ribbon), u_(reinterpret_cast<Blocks>(scratch)),
-        dt_(u_ + ribbon.kMost), z_(dt_ + ribbon.kMost), y_(z_ + ribbon.kMost),
-        rates_(reinterpret_cast<V*>(y_ + ribbon.kMost)), states_(rates_ + ribbon.kMost * n_) {}
+        n_(size.n), ribbon_(ribbon), u_(*reinterpret_cast<Block*>(scratch)), dt_((&u_)[1]),
+        z_((&u_)[2]), y_((&u_)[3]), rates_(reinterpret_cast<V*>(&u_ + 4)),
+        states_(rates_ + ribbon.kMost * n_) {}
 
   void run() {
     for (Index i = 0; i < ribbon_.count; ++i)
@@ -44,12 +46,9 @@ class Pass {
     ribbon_.read(in_.u + step(from), count, u_);
     ribbon_.read(in_.dt + step(from), count, dt_);
     if (in_.z) ribbon_.read(in_.z + step(from), count, z_);
+    const Real* const series[] = {in_.u, in_.dt, array_.y, in_.z};
     for (Index i = 0; i < ribbon_.count; ++i) {
       const Strip<Real>& strip = ribbon_.strips[i];
-      const Index next = from + kBlock, left = std::clamp<Index>(stop_ - next, 0, kBlock);
-      for (const Real* series : {in_.u, in_.dt, in_.z})
-        if (series) ribbon_.fetch(series + step(next), left, i);
-      ribbon_.fetch(array_.y + step(from), count, i);
       const V D = in_.D ? strip.read(in_.D) : V{};
       if (in_.bias) soften<V>(strip.read(in_.bias), dt_[i], count, nullptr);
       for (Index t = 0; t < count; ++t) {
@@ -57,7 +56,8 @@ class Pass {
         u_[i][t] = dt_[i][t] * u_[i][t];
       }
       cover<kModes>(0, n_, [&](Index first, auto modes) {
-        advance<modes.value>(i, from, count, first);
+        const Real* const next = ahead(series, first, step(from + kBlock) + strip.first);
+        advance<modes.value>(i, from, count, first, next);
       });
       if (!in_.z) continue;
       gate<V>(z_[i], count, nullptr);
@@ -66,9 +66,10 @@ class Pass {
     ribbon_.write(array_.y + step(from), count, y_);
   }
 
-  // Takes `modes` modes of strip i through a block, and adds their share to y.
+  // Takes `modes` modes of strip i through a block, and adds their share to y; what lies at `next` in a
+  // series is fetched meanwhile.
   template <int modes>
-  void advance(Index i, Index from, Index count, Index first) {
+  void advance(Index i, Index from, Index count, Index first, const Real* next) {
     const Index at = row_ * size_.l + from, stride = size_.g * n_;
     const Index group = ribbon_.strips[i].group;
     const Real *B = in_.B + (at * size_.g + group) * n_ + first;
@@ -78,6 +79,7 @@ class Pass {
     decay(dt_[i], count, rates_ + i * n_ + first, decays);
     std::copy_n(states_ + i * n_ + first, modes, h);
     for (Index t = 0; t < count; ++t, B += stride, C += stride) {
+      __builtin_prefetch(next + t * size_.m);
       if (resets && resets[t]) std::fill_n(h, modes, V{});
       const V push = u_[i][t];
       V y = y_[i][t];
@@ -103,7 +105,7 @@ class Pass {
   const SelectiveInput<Real>& in_;
   Index row_, stop_, n_;
   const Ribbon<Real>& ribbon_;
-  Blocks u_, dt_, z_, y_;  // u becomes dt u
+  Block &u_, &dt_, &z_, &y_;  // u becomes dt u
   V *rates_, *states_;
 };
 

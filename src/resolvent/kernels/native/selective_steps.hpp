@@ -12,8 +12,8 @@ namespace resolvent {
 inline constexpr int kModes = 4;
 
 // softplus(x + bias) in place of x, and its slope if that is wanted.
-template <class V>
-[[gnu::noinline]] void soften(V bias, V* x, Index count, V* slope) {
+template <class V, class Steps>
+[[gnu::noinline]] void soften(V bias, Steps x, Index count, V* slope) {
   V e[kBlock];
   for (Index t = 0; t < count; ++t) {
     x[t] = x[t] + bias;
@@ -25,8 +25,8 @@ template <class V>
 }
 
 // z sigmoid(z) in place of z, and its slope if that is wanted.
-template <class V>
-[[gnu::noinline]] void gate(V* z, Index count, V* slope) {
+template <class V, class Steps>
+[[gnu::noinline]] void gate(Steps z, Index count, V* slope) {
   V s[kBlock];
   for (Index t = 0; t < count; ++t) s[t] = sigmoid(z[t]);
   if (slope)
@@ -35,8 +35,8 @@ template <class V>
 }
 
 // The decays of some modes, decays[t][i] = exp(dt_t A_i), from rates A log2(e).
-template <int modes, class V>
-[[gnu::noinline]] void decay(const V* dt, Index count, const V* rates, V (*decays)[modes]) {
+template <int modes, class V, class Steps>
+[[gnu::noinline]] void decay(Steps dt, Index count, const V* rates, V (*decays)[modes]) {
   V longest{};
   for (Index t = 0; t < count; ++t) longest = larger(longest, magnitude(dt[t]));
   for (int i = 0; i < modes; ++i) {
@@ -46,6 +46,13 @@ template <int modes, class V>
     else
       for (Index t = 0; t < count; ++t) decays[t][i] = exp2(dt[t] * rate);
   }
+}
+
+// What to fetch while the modes from `first` on are worked on: one of the series in its turn, at a step.
+template <class Real>
+inline const Real* ahead(const Real* const (&series)[4], Index first, Index step) {
+  const Real* const turn = series[first / kModes % 4];
+  return (turn ? turn : series[0]) + step;
 }
 
 }  // namespace resolvent

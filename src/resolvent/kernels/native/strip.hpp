@@ -54,44 +54,52 @@ struct Strip {
   }
 };
 
+// A value for each step, one every so many vectors.
+template <class V, Index stride>
+struct Column {
+  V* first;
+  V& operator[](Index t) const { return first[t * stride]; }
+};
+
 // Neighbouring strips of one group. The steps of a wide series (l, m) lie on different pages, and to
 // find a page takes longer than to read it; so a block of steps is visited once for many strips, which
-// work on copies, blocks[strip][step].
+// work on a copy, block[strip][step], in the order of the series.
 template <class Scalar>
 struct Ribbon {
   using Real = Scalar;
   using V = Vector<Real>;
-  static constexpr Index kMost = 1024 / kVectorBytes;
-  using Block = V[kBlock + 1];  // one more, so that strips do not compete for the same cache lines
+  static constexpr Index kMost = 512 / kVectorBytes;
+  // a cache line more than the strips take, so that steps do not compete for the same places
+  static constexpr Index kRow = kMost + 64 / kVectorBytes;
+  struct Block {
+    V rows[kBlock][kRow];
+    Column<V, kRow> operator[](Index strip) { return {rows[0] + strip}; }
+  };
 
-  Index m, first, count;
+  Index m, count, first = 0, channels = 0;  // strips; the first channel, and how many
   Strip<Real> strips[kMost];
 
-  // Strips [first, last) of all strips, at most kMost.
-  Ribbon(Index m, Index groups, Index first, Index last) : m(m), first(first), count(last - first) {
-    for (Index i = 0; i < count; ++i) strips[i] = Strip<Real>(m, groups, first + i);
+  // Strips [begin, end) of all strips, at most kMost.
+  Ribbon(Index m, Index groups, Index begin, Index end) : m(m), count(end - begin) {
+    for (Index i = 0; i < count; ++i) {
+      strips[i] = Strip<Real>(m, groups, begin + i);
+      channels += strips[i].channels;
+    }
+    if (count > 0) first = strips[0].first;
   }
-  void read(const Real* series, Index steps, Block* blocks) const {
+  void read(const Real* series, Index steps, Block& block) const {
+    for (Index t = 0; t < steps; ++t) {
+      Real* const row = reinterpret_cast<Real*>(block.rows[t]);
+      std::copy_n(series + t * m + first, channels, row);
+      std::fill(row + channels, row + count * kLanes<Real>, Real{});
+    }
+  }
+  void write(Real* series, Index steps, const Block& block) const {
     for (Index t = 0; t < steps; ++t)
-      for (Index i = 0; i < count; ++i) blocks[i][t] = strips[i].read(series + t * m);
-  }
-  void write(Real* series, Index steps, const Block* blocks) const {
-    for (Index t = 0; t < steps; ++t)
-      for (Index i = 0; i < count; ++i) strips[i].write(series + t * m, blocks[i][t]);
-  }
-  // Asks the second cache for the i-th of `count` shares of a block of steps, if the series is given:
-  // one with each strip that is worked on.
-  void fetch(const Real* series, Index steps, Index i) const {
-    if (!series) return;
-    constexpr Index kLine = 64 / sizeof(Real);
-    const Real* const end = series + strips[count - 1].first + strips[count - 1].channels;
-    for (Index t = i * steps / count; t < (i + 1) * steps / count; ++t)
-      for (const Real* at = series + strips[0].first; at < end; at += kLine)
-        __builtin_prefetch(at + t * m, 0, 3);
+      std::copy_n(reinterpret_cast<const Real*>(block.rows[t]), channels, series + t * m + first);
   }
   void clear(Real* series, Index steps) const {
-    for (Index t = 0; t < steps; ++t)
-      for (Index i = 0; i < count; ++i) strips[i].write(series + t * m, V{});
+    for (Index t = 0; t < steps; ++t) std::fill_n(series + t * m + first, channels, Real{});
   }
 };
 
