@@ -17,8 +17,8 @@ from kernels.kernel_cases import (
     scan_problems,
     ssm_problems,
 )
-from resolvent.kernels import diagonal_scan, diagonal_ssm, using
-from resolvent.kernels.diagonal import scan_reference, ssm_reference
+from resolvent.kernels import diagonal_scan, diagonal_ssm, using, vandermonde
+from resolvent.kernels.diagonal import scan_reference, ssm_reference, vandermonde_reference
 
 
 def skipping(op):
@@ -42,6 +42,29 @@ def test_scan_is_its_definition(backend, problem):
     with using(backend):
         fast = run(diagonal_scan, problem)
     assert largest_difference(fast, run(scan_reference, problem)) < ACCURACY
+
+
+@every_backend
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_vandermonde_is_its_definition(backend, is_complex):
+    torch.manual_seed(4)
+    for m, n, length in [(3, 5, 0), (0, 4, 7), (2, 0, 7), (1, 1, 1), (9, 7, 67), (17, 3, 300)]:
+        a, w = decays(m, n, is_complex=is_complex), normal(m, n, is_complex=is_complex)
+        problem = Problem((a, w), None, None)
+        ops = (vandermonde, vandermonde_reference)
+        with using(backend):
+            found, expected = (run(_of_length(op, length), problem) for op in ops)
+        assert largest_difference(found, expected) < ACCURACY
+
+
+def _of_length(op, length):
+    """The op as a problem is run: with marks of rows that it has not, and two outputs."""
+
+    def both(a, w, *_):
+        K = op(a, w, length)
+        return K, 2 * K
+
+    return both
 
 
 @every_backend

@@ -24,6 +24,7 @@ pack, linear         matrices as they are stored, and their products
 Program              stages on buffers that are allocated once
 """
 
+from resolvent.execute.convolve import kernel
 from resolvent.execute.finite import filter_features, shift_system
 from resolvent.execute.fused_step import can_fuse, fused_step
 from resolvent.execute.legality import EXECUTIONS, check_name, choose, why_illegal
@@ -65,6 +66,7 @@ __all__ = [
     "diagonal_scan",
     "filter_features",
     "fused_step",
+    "kernel",
     "last_state",
     "linear",
     "loop",

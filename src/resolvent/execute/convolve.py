@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.fft import irfft, rfft
 
-from resolvent.analysis import kernel
+from resolvent import analysis
 from resolvent.execute.lti import final_state, in_closed_form
-from resolvent.structure import Powers, markov
+from resolvent.kernels import vandermonde
+from resolvent.structure import Diagonal, Powers, markov
 from resolvent.system import Invariant
 
 
@@ -38,13 +39,34 @@ def convolve(
     K = kernel(system, length)
     if system.mimo:
         y = fft_convolve(u, K)
-        C = closed.C
     else:
         b, _, m, p = u.shape
         y = fft_convolve(u.permute(0, 3, 1, 2).reshape(b * p, length, m, 1), K[:, None, None])
         y = y.view(b, p, length, m).permute(0, 2, 3, 1)
-        C = closed.C[..., None, :]
-    free = markov(powers, closed.A.apply(h0), C, length)  # (b, m, q or 1, 1 or p, l)
-    free = free[..., 0, :] if system.mimo else free[..., 0, :, :]
-    y = y + free.permute(0, 3, 1, 2) + system.D * u
+    y = y + _free(closed, powers, h0, length) + system.D * u
     return y, final_state(closed, powers, u, h0, lengths)
+
+
+def kernel(system: Invariant, length: int) -> Tensor:
+    """`analysis.kernel`; of a diagonal system by the native Vandermonde product."""
+    if length < 1 or not _is_bank(system):
+        return analysis.kernel(system, length)
+    return vandermonde(system.A.values.expand_as(system.B), system.B * system.C, length)  # type: ignore[attr-defined]
+
+
+def _is_bank(system: Invariant) -> bool:
+    return not system.mimo and isinstance(system.A, Diagonal)
+
+
+def _free(system: Invariant, powers: Powers, h0: Tensor, length: int) -> Tensor:
+    """Y_t = C A^(t+1) h0 of a closed system, (b, l, m, q or p)."""
+    start = system.A.apply(h0)
+    if _is_bank(system):  # each row's channels are a bank of their own
+        w = (system.C[..., None] * start).movedim(-1, 1)
+        a = system.A.values.expand_as(w)  # type: ignore[attr-defined]
+        y = vandermonde(a.flatten(0, 2), w.flatten(0, 2), length)
+        return y.unflatten(0, w.shape[:3]).permute(0, 3, 2, 1)
+    C = system.C if system.mimo else system.C[..., None, :]
+    y = markov(powers, start, C, length)  # (b, m, q or 1, 1 or p, l)
+    y = y[..., 0, :] if system.mimo else y[..., 0, :, :]
+    return y.permute(0, 3, 1, 2)

@@ -8,7 +8,7 @@ choice (see `resolvent.kernels.backend`).
 from resolvent.kernels.backend import OpStatus, status, using
 from resolvent.kernels.cells import cell_scan, cell_step
 from resolvent.kernels.convolution import short_convolution
-from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm
+from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm, vandermonde
 from resolvent.kernels.linear import FEW, STORAGES, Packed, linear, pack, rows, unpack
 from resolvent.kernels.matrix import delta_rule, matrix_scan
 from resolvent.kernels.mimo import diagonal_mimo
@@ -38,4 +38,5 @@ __all__ = [
     "status",
     "unpack",
     "using",
+    "vandermonde",
 ]

@@ -1,8 +1,9 @@
-"""The diagonal recurrence h_t = a_t h_{t-1} + x_t as two ops, with native kernels on CPUs.
+"""The diagonal recurrence h_t = a_t h_{t-1} + x_t as ops, with native kernels on CPUs.
 
 `diagonal_scan` gives every state. `diagonal_ssm` is a bank of time-invariant systems with one input
-and one output each, whose states are never stored. `scan_reference` and `ssm_reference` define
-them. Axes: b batch, l length, m feature, n mode.
+and one output each, whose states are never stored; `vandermonde` is what it answers to an impulse.
+`scan_reference`, `ssm_reference` and `vandermonde_reference` define them. Axes: b batch, l length,
+m feature, n mode.
 """
 
 import torch
@@ -154,6 +155,42 @@ def diagonal_ssm(
     d, h0 = (None if x is None else cast(x, to) for x, to in ((d, real), (h0, dtype)))
     keep = wants_checkpoints(a, b, c, d, u, h0)
     return diagonal_ops.ssm(a, b, c, d, u, h0, resets, lengths, keep)[:2]
+
+
+def vandermonde_reference(a: Tensor, w: Tensor, length: int) -> Tensor:
+    """The definition of `vandermonde`: the product with the matrix of powers a^t."""
+    powers = [torch.ones_like(a)]
+    while len(powers) < length:
+        powers.append(powers[-1] * a)
+    K = torch.einsum("mn,mnl->ml", w, torch.stack(powers, -1)[..., :length])
+    return 2 * K.real if K.is_complex() else K
+
+
+def vandermonde(a: Tensor, w: Tensor, length: int) -> Tensor:
+    """Kernels K_t = 2 Re sum_n w_n a_n^t of m diagonal systems, t = 0 .. length - 1.
+
+    That is the convolution kernel of DSS and S4D with w = b c (Gu et al. 2022, "On the
+    Parameterization and Initialization of Diagonal State Space Models", equation 4), and where a
+    and w are real, K_t = sum_n w_n a_n^t. Powers come from the recurrence of `diagonal_ssm`, so
+    that there is no exponential for each of them, and no matrix of them is stored, in the backward
+    pass either.
+
+    Args:
+        a: Decays, (m, n), real or complex.
+        w: Weights of the modes, (m, n).
+        length: The number of steps, not negative.
+
+    Returns:
+        K (m, length), of the real counterpart of the common dtype, at least float32.
+
+    Raises:
+        ValueError: The shapes differ, or the length is negative.
+    """
+    if length < 0:
+        raise ValueError(f"length is {length}: expected a number of steps, not negative.")
+    impulse = a.new_zeros(1, length, a.shape[0], dtype=common_dtypes(a, w)[0])
+    impulse[:, :1] = 1
+    return diagonal_ssm(a, torch.ones_like(w), w, impulse)[0][0].mT
 
 
 def _check_broadcast(a: Tensor, x: Tensor) -> None:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from resolvent import analysis, discretize
+from resolvent import discretize, execute
 from resolvent.discretize import Rule
 from resolvent.layers.base import Layer, Prepared, Timing, full_precision
 from resolvent.layers.state import State, pack
@@ -58,7 +58,7 @@ class InvariantLayer(Layer):
         system = self.system()
         assert isinstance(system, Invariant)
         with full_precision(system.D.device):
-            K = analysis.kernel(system, length)
+            K = execute.kernel(system, length)
         return K[0] if system.mimo else K
 
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
