@@ -117,6 +117,7 @@ def impulse(axes: Axes, system: Invariant, length: int, title: str) -> None:
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.plot(K, color=BLUE, linewidth=1.1, rasterized=len(K) > 4000)
     axes.set(xlabel="steps after the impulse", ylabel="response", xlim=(0, len(K)))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axes.set_title(title)
 
