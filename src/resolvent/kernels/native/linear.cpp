@@ -7,31 +7,13 @@
 namespace resolvent {
 namespace {
 
-// Outputs and rows whose sums are in registers at once; bytes of weights that an item reads, that
-// are asked for before they are needed (of short rows the processor does not foresee them), and
-// that come at once.
-inline constexpr int kOutputs = 4, kInputs = 2;
-inline constexpr Index kItemBytes = 1 << 17, kAhead = 1 << 12, kLine = 64;
+// Rows of x that are multiplied at once; bytes of weights that an item reads, that are asked for before
+// they are needed, and that come at once. One row of weights is read after the other: memory is
+// fastest from one end to the other.
+inline constexpr int kInputs = 8;
+inline constexpr Index kItemBytes = 1 << 17, kAhead = 1 << 11, kLine = 64;
 
 using V = Vector<float>;
-
-template <class Kind, int inputs, int outputs>
-struct Sums {
-  V of[inputs][outputs]{};
-
-  // Adds the products of columns [from, to).
-  void add(const Linear& linear, Index input, const typename Kind::Number* weights, Index from,
-           Index to) {
-    for_vectors<kLanes<float>>(from, to, [&](Index column, auto part) {
-      V x[inputs];
-      for (int i = 0; i < inputs; ++i) x[i] = part.read(linear.x[input + i] + column);
-      for (int o = 0; o < outputs; ++o) {
-        const V w = Kind::widen(part.read(weights + o * linear.weight.stride + column));
-        for (int i = 0; i < inputs; ++i) of[i][o] = of[i][o] + w * x[i];
-      }
-    });
-  }
-};
 
 // Asks for what will be needed where these weights, of one block, are now.
 template <class Number>
@@ -41,35 +23,26 @@ inline void prefetch(const Number* weights) {
     __builtin_prefetch(reinterpret_cast<const void*>(ahead + line));
 }
 
-template <class Kind, int inputs, int outputs>
+template <class Kind, int inputs>
 inline void products(const Linear& linear, Index input, Index output) {
   const Stored& weight = linear.weight;
-  const auto* weights = static_cast<const typename Kind::Number*>(weight.data);
-  weights += output * weight.stride;
-  Sums<Kind, inputs, outputs> sums;
+  const auto* weights = static_cast<const typename Kind::Number*>(weight.data) + output * weight.stride;
+  V sums[inputs]{};
   for (Index from = 0; from < weight.k; from += kScaled) {
-    const Index to = std::min(from + kScaled, weight.k);
-    for (int o = 0; o < outputs; ++o) prefetch(weights + o * weight.stride + from);
-    if constexpr (Kind::kScales) {
-      Sums<Kind, inputs, outputs> part;
-      part.add(linear, input, weights, from, to);
-      for (int o = 0; o < outputs; ++o) {
-        const float scale = weight.scales[((output + o) * weight.stride + from) / kScaled];
-        for (int i = 0; i < inputs; ++i)
-          sums.of[i][o] = sums.of[i][o] + part.of[i][o] * scale;
-      }
-    } else {
-      sums.add(linear, input, weights, from, to);
-    }
+    prefetch(weights + from);
+    V block[inputs]{};
+    for_vectors<kLanes<float>>(from, std::min(from + kScaled, weight.k), [&](Index column, auto part) {
+      const V w = Kind::widen(part.read(weights + column));
+      for (int i = 0; i < inputs; ++i)
+        block[i] = block[i] + w * part.read(linear.x[input + i] + column);
+    });
+    const float scale = Kind::kScales ? weight.scales[(output * weight.stride + from) / kScaled] : 1;
+    for (int i = 0; i < inputs; ++i) sums[i] = sums[i] + block[i] * scale;
   }
   for (int i = 0; i < inputs; ++i) {
-    float y[outputs];
-    resolvent::sums<float, outputs>(sums.of[i], y);
     float* to = linear.y[input + i] + output;
-    for (int o = 0; o < outputs; ++o) {
-      if (linear.bias) y[o] += linear.bias[output + o];
-      to[o] = linear.adds ? to[o] + y[o] : y[o];
-    }
+    const float y = sum<float, kLanes<float>>(sums[i]) + (linear.bias ? linear.bias[output] : 0);
+    *to = linear.adds ? *to + y : y;
   }
 }
 
@@ -79,8 +52,7 @@ Index number_bytes(Storage storage) {
 
 // Outputs of an item.
 Index span(const Stored& weight) {
-  const Index row = std::max<Index>(1, weight.stride * number_bytes(weight.storage));
-  return std::max<Index>(1, kItemBytes / row / kOutputs) * kOutputs;
+  return std::max<Index>(1, kItemBytes / std::max<Index>(1, weight.stride * number_bytes(weight.storage)));
 }
 
 }  // namespace
@@ -91,11 +63,10 @@ void Linear::run(Index item) const {
   const Index first = item * span(weight), last = std::min(first + span(weight), weight.n);
   dispatch_stored(weight.storage, [&](auto kind) {
     using Kind = decltype(kind);
-    cover<kOutputs>(first, last, [&](Index output, auto outputs) {
+    for (Index output = first; output < last; ++output)
       cover<kInputs>(0, b, [&](Index input, auto inputs) {
-        products<Kind, inputs.value, outputs.value>(*this, input, output);
+        products<Kind, inputs.value>(*this, input, output);
       });
-    });
   });
 }
 
