@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from resolvent.kernels import using
 from resolvent.kernels.backend import available
 from resolvent.model import Decoder, LanguageConfig, LanguageModel, Sampling, read
+from resolvent.model.weights import PackedLinear
 
 native = pytest.mark.skipif(not available(), reason="there are no native kernels here")
 # float32 sums of up to a hundred products in another order, through three layers
@@ -129,6 +130,16 @@ def test_weights_in_few_bits_change_logits_little(tmp_path, layers, storage, bou
         packed.save_pretrained(tmp_path / "again")
     with pytest.raises(ValueError, match="they are packed already"):
         packed.pack("int8")
+
+
+def test_steps_leave_packed_weights_packed(monkeypatch):
+    layers = ("Attention", "LinearAttention", "GatedDeltaProduct", "MLP", "Mamba")
+    model = LanguageModel(LanguageConfig(d_model=32, n_layers=5, layers=layers)).eval()
+    model.pack("int8")
+    decoder = Decoder(model, read(model, [torch.arange(3)]))
+    monkeypatch.setattr(PackedLinear, "weight", property(lambda _: pytest.fail("was unpacked")))
+    decoder.read(torch.tensor([3]))
+    assert torch.isfinite(decoder.logits).all()
 
 
 def test_an_unknown_storage_is_refused_before_anything_is_read(tmp_path):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from resolvent.layers.mixer import Mixer, Timing, full_precision, positive_quotient
+from resolvent.layers.mixer import Mixer, Timing, dtype_of, full_precision, positive_quotient
 from resolvent.layers.rotary import turn
 from resolvent.layers.state import State
 from resolvent.topology.tail import keep_last, pad_front
@@ -57,7 +57,7 @@ class Attention(Mixer):
     def mix(self, u: Tensor, state: State | None, timing: Timing) -> tuple[Tensor, State]:
         """Attend; the cache holds (key, value) pairs (b, t, 2, m, p) and times (b, t), 0: none."""
         b, length, _ = u.shape
-        x = self.in_proj(u).to(self.in_proj.weight.dtype).unflatten(-1, (3, *self.shape))
+        x = self.in_proj(u).to(dtype_of(self.in_proj)).unflatten(-1, (3, *self.shape))
         cache = self.initial_state(b, u.device, x.dtype) if state is None else state
         dt = x.new_ones(b, length) if timing.dt is None else timing.dt.to(x.dtype)
         pairs = torch.cat([cache.h, x[:, :, 1:]], 1)

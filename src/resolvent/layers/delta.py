@@ -22,7 +22,7 @@ from torch.nn.functional import silu
 
 from resolvent.layers.base import Prepared, Timing, full_precision
 from resolvent.layers.convolution import ShortConvolution
-from resolvent.layers.mixer import positive_quotient
+from resolvent.layers.mixer import dtype_of, positive_quotient
 from resolvent.layers.modal import check_d_state
 from resolvent.layers.selective import RMSNorm, SelectiveLayer, step_size
 from resolvent.structure import Householder
@@ -87,7 +87,7 @@ class DeltaProduct(SelectiveLayer):
         """Project, convolve, and make the delta rule; all in full precision, keys must be sharp."""
         m, n, p, r = self.m, self.n, self.p, self.r
         with full_precision(u.device):
-            x, gate, beta, step = self.in_proj(u.to(self.in_proj.weight.dtype)).split(
+            x, gate, beta, step = self.in_proj(u.to(dtype_of(self.in_proj))).split(
                 [self.filtered, self.d_model, m * r, self.steps], -1
             )
             if self.conv:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import elu, logsigmoid, pad, silu
 
 from resolvent.layers.base import Prepared, Timing, full_precision
-from resolvent.layers.mixer import positive_quotient
+from resolvent.layers.mixer import dtype_of, positive_quotient
 from resolvent.layers.modal import check_d_state
 from resolvent.layers.selective import RMSNorm, SelectiveLayer
 from resolvent.structure import Diagonal, Scalar, Structure
@@ -76,7 +76,7 @@ class LinearAttention(SelectiveLayer):
         """Keys, queries and values, and the decays between them."""
         m, n, p = self.m, self.n, self.p
         with full_precision(u.device):
-            x = u.to(self.in_proj.weight.dtype)
+            x = u.to(dtype_of(self.in_proj))
             q, k, v = self.in_proj(x).unflatten(-1, (m, -1)).split([n, n, p], -1)
             if self.decay == "none":
                 q, k, v = elu(q) + 1, elu(k) + 1, pad(v, (0, 1), value=1.0)

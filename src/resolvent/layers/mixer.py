@@ -228,6 +228,11 @@ def full_precision(device: torch.device) -> AbstractContextManager:
     return nullcontext()
 
 
+def dtype_of(linear: nn.Module) -> torch.dtype:
+    """The dtype that a linear map computes in; a packed one has no parameters: float32."""
+    return next((x.dtype for x in linear.parameters()), torch.float32)
+
+
 def take_costs(model: nn.Module) -> Tensor | float:
     """The sum of what the layers of a model charge for its last forward, each once."""
     total: Tensor | float = 0.0

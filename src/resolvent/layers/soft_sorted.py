@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from resolvent.layers.mixer import Mixer, Timing, WholeMixer, full_precision
+from resolvent.layers.mixer import Mixer, Timing, WholeMixer, dtype_of, full_precision
 from resolvent.layers.state import State
 from resolvent.topology.padding import real_steps, zero_padding
 
@@ -43,7 +43,7 @@ class SoftSorted(WholeMixer):
     def order(self, u: Tensor, lengths: Tensor | None = None) -> Tensor:
         """P (b, l, l) of tokens u (b, l, d_model), 0 between real steps and padding."""
         with full_precision(u.device):
-            s = self.score(u.to(self.score.weight.dtype))[..., 0]
+            s = self.score(u.to(dtype_of(self.score)))[..., 0]
             real = None if lengths is None else real_steps(lengths, u.shape[1])
             if real is not None:
                 s = s.masked_fill(~real, torch.inf)
