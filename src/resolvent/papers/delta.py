@@ -121,14 +121,14 @@ COUNTING = (
         "with negative eigenvalues DeltaNet, trained on parity of 40 bits, counts 1,000; with "
         "positive ones it does not",
         PARITY,
-        200,
+        60,
     ),
     Claim(
         "modulo-three",
         "counting modulo three needs matrices that are not triangular: products of two reflections "
         "do it, real eigenvalues and single reflections do not",
         MODULO_THREE,
-        400,
+        200,
     ),
 )
 """Claims of Grazzi et al. 2025 about the delta rule."""
@@ -147,7 +147,7 @@ DELTA_NET = Paper(
             "recall",
             "replacing what a key recalled keeps more pairs of a key and a value than adding to it",
             RECALL,
-            400,
+            200,
         ),
     ),
 )
@@ -188,7 +188,7 @@ PRODUCT = Paper(
             "trained on words of 40, two writes in (-1, 1) extrapolate to 256; one write, positive "
             "eigenvalues, and two layers of one write do not",
             S3,
-            500,
+            270,
         ),
     ),
 )

@@ -40,7 +40,7 @@ PAPER = Paper(
             "two-languages",
             "H3 learns induction heads and associative recall, S4D of the same size falls behind",
             LANGUAGES,
-            120,
+            200,
         ),
     ),
 )

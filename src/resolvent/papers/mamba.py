@@ -70,7 +70,7 @@ PAPER = Paper(
             "selection learns induction heads and keeps them far beyond the length it was trained "
             "at",
             INDUCTION,
-            200,
+            220,
         ),
     ),
 )
@@ -90,7 +90,7 @@ NEGATIVE = Paper(
             "with negative eigenvalues Mamba counts modulo two beyond its training length, without "
             "it does not",
             PARITY,
-            120,
+            60,
         ),
         *delta.COUNTING,
     ),

@@ -22,9 +22,9 @@ PARITY = Table(
             "0.02 (scaled)",
         ),
     ),
-    train=16,
-    beyond=(64,),
-    steps=800,
+    train=40,
+    beyond=(80,),
+    steps=600,
     shortest=3,
 )
 
@@ -43,7 +43,7 @@ PAPER = Paper(
             "rotation-counts",
             "with states that turn it tracks parity beyond the trained length, without it does not",
             PARITY,
-            120,
+            180,
         ),
     ),
 )

@@ -96,13 +96,13 @@ PAPER = Paper(
             "few-iterations",
             "Newton's method finds the trajectory of the loop in a few iterations",
             iterations,
-            20,
+            60,
         ),
         Claim(
             "crossover",
             "All steps at once are faster than one after the other, where sequences are long",
             crossover,
-            60,
+            20,
         ),
     ),
 )

@@ -40,7 +40,7 @@ PAPER = Paper(
             "a block that is applied again and again is a better language model than a Transformer "
             "of the same parameters that applies it once",
             recurrence_in_depth,
-            200,
+            240,
         ),
     ),
 )

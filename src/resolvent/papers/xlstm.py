@@ -37,7 +37,7 @@ PAPER = Paper(
             "an sLSTM tracks parity beyond the trained length; models without memory mixing, whose "
             "eigenvalues are positive, do not",
             PARITY,
-            180,
+            40,
         ),
     ),
 )

@@ -35,7 +35,7 @@ PAPER = Paper(
             "recall-by-width",
             "how many keys a recurrent model recalls depends on its width",
             RECALL,
-            120,
+            150,
         ),
     ),
 )
