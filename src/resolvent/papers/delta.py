@@ -17,7 +17,7 @@ TRACKING: dict[str, Any] = {"d_conv": 0, "gain": 4.0}
 With the gain of 1, training ends when the loss does, while beta is still short of 2: the state
 shrinks by |1 - beta| < 1 a write, and is lost some 100 steps beyond the training length.
 """
-SHARP = TRACKING | {"gain": 10.0}
+SHARP: dict[str, Any] = {**TRACKING, "gain": 10.0}
 
 
 PARITY = Table(
@@ -100,13 +100,16 @@ S3 = Table(
 
 RECALL = Table(
     partial(multi_query_recall, pairs=8, symbols=32),
-    tuple(
-        Variant(label, stack(layer, "MLP", depth=2, n_heads=1, **options))
-        for label, layer, options in (
-            ("DeltaNet", "DeltaNet", {"d_conv": 0}),
-            ("linear attention", "LinearAttention", {"decay": "none"}),
-            ("gated linear attention", "LinearAttention", {"decay": "gated"}),
-        )
+    (
+        Variant("DeltaNet", stack("DeltaNet", "MLP", depth=2, n_heads=1, d_conv=0)),
+        Variant(
+            "linear attention",
+            stack("LinearAttention", "MLP", depth=2, n_heads=1, decay="none"),
+        ),
+        Variant(
+            "gated linear attention",
+            stack("LinearAttention", "MLP", depth=2, n_heads=1, decay="gated"),
+        ),
     ),
     train=32,
     steps=1000,
