@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from resolvent.data.tasks import induction_heads, parity
-from resolvent.papers import longconv, mamba2, reflections
+from resolvent.model import LanguageConfig, LanguageModel
+from resolvent.papers import ALL, longconv, mamba2, reflections, text, universal
 from resolvent.papers.tokens import Table, Variant, ended_early, score, stack, trained
 
 TOY = Table(
@@ -52,6 +53,37 @@ def test_a_table_judges_every_variant_at_its_longest_length():
     found = [TOY.measure(variant, [0, 1])[12] for variant in TOY.variants]
     assert rows[-1].holds == (min(found[1]) > max(*found[0], *found[2]))
     assert rows[-1].quantity.startswith("worst seed of two")
+
+
+def test_every_variant_of_every_table_can_be_built():
+    tables = [c.run for paper in ALL for c in paper.claims if isinstance(c.run, Table)]
+    assert len(tables) > 5
+    for table in tables:
+        assert table.first in (None, *(variant.label for variant in table.variants))
+        for variant in table.variants:
+            LanguageModel(replace(variant.model, vocab_size=9))
+
+
+def test_bits_per_byte_of_a_short_training(monkeypatch):
+    monkeypatch.setattr(text, "STEPS", 2)
+    monkeypatch.setattr(text, "WINDOW", 12)
+    config = LanguageConfig(256, 8, 1, ("Mamba",))
+    bits = text.bits_per_byte(config, 0)
+    assert bits == text.bits_per_byte(config, 0) and 7 < bits < 9
+
+
+@pytest.mark.parametrize("saved", [0.1, -0.1])
+def test_recurrence_in_depth_is_judged_at_equal_size(saved, monkeypatch):
+    def bits(config, seed):
+        return 3.0 - saved * (config.layers == ("UniversalTransformer",))
+
+    monkeypatch.setattr(universal, "bits_per_byte", bits)
+    assert universal.recurrence_in_depth([0, 1])[-1].holds == (saved > 0)
+    sizes = [
+        sum(x.numel() for x in LanguageModel(config).parameters())
+        for config in universal.MODELS.values()
+    ]
+    assert max(sizes) < 1.01 * min(sizes)
 
 
 @pytest.mark.parametrize("paper", [longconv.PAPER, mamba2.PAPER], ids=lambda x: x.name)

@@ -17,7 +17,7 @@ def language(name: str, draw: Callable[..., TokenTask], published: tuple[str, st
         Variant(f"{name}: {layer}", stack(layer, "MLP", depth=2), solves, said)
         for layer, solves, said in zip(("H3", "S4D"), (True, None), published, strict=True)
     )
-    return Table(draw, variants, train=24, steps=500, solved=0.95, first=variants[0].label)
+    return Table(draw, variants, train=24, solved=0.95, first=variants[0].label)
 
 
 LANGUAGES = together(
@@ -40,7 +40,7 @@ PAPER = Paper(
             "two-languages",
             "H3 learns induction heads and associative recall, S4D of the same size falls behind",
             LANGUAGES,
-            200,
+            120,
         ),
     ),
 )
