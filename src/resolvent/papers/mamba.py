@@ -18,8 +18,8 @@ COPYING = Table(
         Variant("Mamba", SELECTIVE, True, "0.998 (at 4,096)"),
         Variant("S4D", INVARIANT, False, "0.183 (S4, at 4,096)"),
     ),
-    train=48,
-    beyond=(96, 192),
+    train=24,
+    beyond=(96,),
     steps=900,
     solved=0.85,
     failed=0.65,
@@ -63,7 +63,7 @@ PAPER = Paper(
             "selection copies items at whatever places; a time-invariant model of this size learns "
             "the places of its training length alone",
             COPYING,
-            200,
+            120,
         ),
         Claim(
             "induction-heads",
