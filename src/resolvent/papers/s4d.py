@@ -119,8 +119,7 @@ def _states(modes: Modes, dt: float, u: np.ndarray) -> np.ndarray:
     assert isinstance(system.A, Diagonal)
     poles, gains = system.A.values[0].numpy(), system.B[0].numpy()
     each = [lfilter([b], [1, -a], u[..., 0]) for a, b in zip(poles, gains, strict=True)]
-    h = np.stack(each, -1)
-    return np.concatenate([h.real, h.imag], -1)
+    return np.stack(each, -1).view(np.float64)
 
 
 def _rms(x: Tensor) -> float:
