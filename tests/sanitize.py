@@ -8,8 +8,8 @@ a status that is not 0. Needs what the build needs (GCC with its sanitizers, CMa
 part of the test suite: a build and a run take some minutes.
 
 When they were last run, the address and undefined-behaviour sanitizers found nothing in the tests
-of cells, matrix states and dense maps (AVX2, GCC 12). The tests of the selective scan, those of
-values, and all of them under the thread sanitizer, have not been run to their end.
+of cells, matrix states and dense maps, the thread sanitizer nothing in those of matrix states and
+linear maps (AVX2, GCC 12). The other tests have not been run to their end under them.
 
 Python and PyTorch have no sanitizer in them, so accesses that they make are not checked. The thread
 sanitizer's build starts threads of its own (parallel.hpp), since it cannot see those of OpenMP.
