@@ -128,7 +128,16 @@ def test_kill_around_the_rename(tmp_path, undisturbed, monkeypatch, name, when, 
     assert_same_run(tmp_path, undisturbed)
 
 
+@pytest.fixture
+def listening():
+    """A process that heeds SIGINT; a shell starts those in the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("listening")
 def test_signal_stops_with_a_checkpoint(tmp_path, undisturbed, number):
     class Stopping(Toy):
         steps = 0
@@ -147,6 +156,7 @@ def test_signal_stops_with_a_checkpoint(tmp_path, undisturbed, number):
     assert_same_run(tmp_path, undisturbed)
 
 
+@pytest.mark.usefixtures("listening")
 def test_second_signal_stops_at_once(tmp_path):
     class Impatient(Toy):
         def forward(self, x, lengths):
