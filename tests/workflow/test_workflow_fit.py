@@ -102,6 +102,9 @@ def test_damaged_runs_are_named(tmp_path):
         load_run(tmp_path / "run")
     with pytest.raises(DataError, match="resolvent fit"):
         load_run(tmp_path / "nowhere")
+    (tmp_path / "run" / "config.json").write_text(json.dumps({"language": {}}))
+    with pytest.raises(DataError, match="holds a language model"):
+        load_run(tmp_path / "run")
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):

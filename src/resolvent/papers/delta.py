@@ -99,7 +99,7 @@ S3 = Table(
 )
 
 RECALL = Table(
-    partial(multi_query_recall, pairs=8, symbols=32),
+    partial(multi_query_recall, pairs=4, symbols=16),
     (
         Variant("DeltaNet", stack("DeltaNet", "MLP", depth=2, n_heads=1, d_conv=0)),
         Variant(
@@ -111,7 +111,7 @@ RECALL = Table(
             stack("LinearAttention", "MLP", depth=2, n_heads=1, decay="gated"),
         ),
     ),
-    train=32,
+    train=16,
     steps=1000,
     lr=3e-3,
     first="DeltaNet",

@@ -157,10 +157,15 @@ def load_run(folder: str | Path) -> Run:
     """Rebuild a run from its folder. Nothing is unpickled.
 
     Raises:
-        DataError: There is no run in the folder, or it is damaged.
+        DataError: There is no run in the folder, it is damaged, or it is of a language model.
     """
     folder = Path(folder)
     config = read_config(folder)
+    if {"language", "vocab_size"} & config.keys():
+        raise DataError(
+            f"{folder}: holds a language model; expected a run of resolvent fit: see resolvent "
+            "generate and resolvent inspect"
+        )
     try:
         inputs = Inputs.from_dict(config["inputs"])
         target = target_from_dict(config["target"])
