@@ -71,7 +71,7 @@ def test_a_state_goes_on(folder, capsys, tmp_path):
     ("arguments", "message"),
     [
         ((), "--prompt is missing"),
-        (("--prompt", "x", "--top-p", "2"), "top_p: expected a probability above 0, got 2.0"),
+        (("--prompt", "x", "--top-p", "2"), "top_p: expected a share above 0, at most 1, got 2.0"),
     ],
 )
 def test_errors_in_one_line(folder, capsys, arguments, message):

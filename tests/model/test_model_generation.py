@@ -229,7 +229,7 @@ def test_draws_follow_the_probabilities(model):
     [
         ({"temperature": -1}, "temperature: expected a number of at least 0, got -1"),
         ({"top_k": 0}, "top_k: expected a whole number of at least 1, got 0"),
-        ({"top_p": 0.0}, "top_p: expected a probability above 0"),
+        ({"top_p": 0.0}, "top_p: expected a share above 0, at most 1"),
         ({"min_p": 2.0}, "min_p: expected a probability, got 2.0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty: expected a number above 0"),
         ({"top_k": True}, "top_k: expected a whole number of at least 1, got True"),

@@ -181,3 +181,15 @@ def test_train_lm_and_generate(text, tmp_path, capsys):
 def test_impossible_choices_are_named(fields, message):
     with pytest.raises(ValueError, match=message):
         LanguageChoices(**fields)
+
+
+@pytest.mark.parametrize(
+    ("length", "steps", "message"),
+    [(30, None, "found 30 bytes, of which a share of 0.05"), (400, -1, "steps=-1: expected")],
+)
+def test_what_cannot_be_trained_leaves_nothing(tmp_path, length, steps, message):
+    (tmp_path / "text").write_text("x" * length)
+    choices = LanguageChoices(d_model=8, n_layers=1, length=8, steps=steps)
+    with pytest.raises(ValueError, match=message):
+        fit_language(tmp_path / "text", choices, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

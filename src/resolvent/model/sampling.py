@@ -40,7 +40,7 @@ class Sampling:
             ("repetition_penalty", lambda x: x > 0, "a number above 0"),
             ("temperature", lambda x: x >= 0, "a number of at least 0"),
             ("top_k", lambda x: type(x) is int and x >= 1, "a whole number of at least 1"),
-            ("top_p", lambda x: 0 < x <= 1, "a probability above 0"),
+            ("top_p", lambda x: 0 < x <= 1, "a share above 0, at most 1"),
             ("min_p", lambda x: 0 <= x <= 1, "a probability"),
             ("seed", lambda x: type(x) is int and x >= 0, "a whole number of at least 0"),
         ):

@@ -9,6 +9,7 @@ from typing import cast
 
 from resolvent import train as training
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
+from resolvent.data import DataError
 from resolvent.data.text import (
     Windows,
     digest,
@@ -79,6 +80,15 @@ def fit_language(
     boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
     known = b"" if choices.tokenizer is None else Path(choices.tokenizer).read_bytes()
     sha256, size = digest(documents(source, choices.separator), known)
+    if size * choices.held_out < 2:
+        raise DataError(
+            f"{source}: found {size} bytes, of which a share of {choices.held_out} is held out; "
+            "expected at least 2 of these: give a longer text or a larger held_out"
+        )
+    with training.deterministic():
+        training.seed_all(choices.seed)
+        model = LanguageModel(language_config(choices, vocab_size, boundary))
+    _train_config(choices, 1)  # what is impossible is refused before anything is written
     with alone(folder):
         encoded = (folder / CONFIG).exists() and (folder / TOKENS).exists() and not overwrite
         data = {"source": str(source), "sha256": sha256}
@@ -91,9 +101,6 @@ def fit_language(
         tokens = open_tokens(folder / TOKENS, vocab_size)
         cut = int(len(tokens) * (1 - choices.held_out))
         learned, held_out = (Windows(x, choices.length) for x in (tokens[:cut], tokens[cut:]))
-        with training.deterministic():
-            training.seed_all(choices.seed)
-            model = LanguageModel(language_config(choices, vocab_size, boundary))
         training.update_config(folder, language=model.config.to_dict())
         config = _train_config(choices, -(-len(learned) // choices.batch_size))
         result = training.fit(
