@@ -75,6 +75,7 @@ def fit_language(
         ValueError: the choices are impossible, or the folder holds a finished run or another one.
         TrainingInterrupted: Ctrl-C or SIGTERM, after a checkpoint.
     """
+    _train_config(choices, 1)  # what is impossible is refused before the text is read
     tokenizer = Bytes() if choices.tokenizer is None else FromFile(choices.tokenizer)
     vocab_size = tokenizer.vocab_size
     boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
@@ -88,7 +89,6 @@ def fit_language(
     with training.deterministic():
         training.seed_all(choices.seed)
         model = LanguageModel(language_config(choices, vocab_size, boundary))
-    _train_config(choices, 1)  # what is impossible is refused before anything is written
     with alone(folder):
         encoded = (folder / CONFIG).exists() and (folder / TOKENS).exists() and not overwrite
         data = {"source": str(source), "sha256": sha256}
