@@ -1,11 +1,11 @@
 """The selective scan beside other implementations, and beside what the machine can do.
 
-python benchmarks/kernels/bench_selective.py [--threads 2] [--runs 3] [--backend auto]
+python benchmarks/kernels/bench_selective.py [--threads 2] [--runs 5] [--backend auto]
 
 The whole operation of Mamba is timed: softplus of the step sizes with their bias, discretisation,
 recurrence, output map, skip and gate; float32, arguments as a fresh Mamba layer makes them. Every
-peer is first held to our numbers; a wrong one is not timed. Times are medians of runs that take
-turns. Peers, and those that are not installed are left out:
+peer is first held to our numbers, results and gradients; a wrong one is not timed. Each runs in a
+process of its own, and they take turns. Peers, and those that are not installed are left out:
 
 - mambapy: the parallel scan of mambapy (pip install mambapy), in the middle of the same operation.
 - JAX: jax.lax.scan over time, compiled (pip install jax).
@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from importlib import import_module
+from functools import partial
+from importlib.util import find_spec
 
 import torch
-from measure import agree, benchmark, medians, with_gradients, without_gradients
+from beside import contenders
+from measure import agree, benchmark, medians_of_turns, with_gradients, without_gradients
 from torch import Tensor
 from torch.nn.functional import silu, softplus
 
+from resolvent.bench.measure import CLOSE, loss_weight
 from resolvent.bench.ops import LOOP_LONGEST
 from resolvent.kernels import Selective, selective_scan
 
@@ -32,16 +35,13 @@ Inputs = tuple[Tensor, ...]  # u, dt, A, B, C, D, bias, gate
 
 
 def main() -> None:
-    with benchmark(__doc__ or "", runs=3) as (runs, machine):
-        peers = {"mambapy": mambapy(), "loop": loop, "JAX": None}
-        try:
-            import_module("jax")
-        except ImportError:
-            print("jax is not installed: left out")
-            del peers["JAX"]
-        if peers["mambapy"] is None:
-            print("mambapy is not installed: left out")
-            del peers["mambapy"]
+    with benchmark(__doc__ or "", runs=5) as (runs, machine):
+        peers = ["loop"]
+        for name, package in (("mambapy", "mambapy"), ("JAX", "jax")):
+            if find_spec(package):
+                peers.append(name)
+            else:
+                print(f"{package} is not installed: left out")
         print("Times of the peers are multiples of ours. 'reached' is the forward pass's ten")
         print("multiply-adds a state and step, seven of them its exponential, against the matrix")
         print("product.\n")
@@ -66,20 +66,14 @@ def ours(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) 
     return selective_scan(system, u, gate=gate)[0]
 
 
-def mambapy() -> Callable[..., Tensor] | None:
-    try:
-        pscan = import_module("mambapy.pscan").pscan
-    except ImportError:
-        return None
+def mambapy(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
+    from mambapy.pscan import pscan
 
-    def op(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
-        D, bias, gate = rest
-        dt = softplus(dt + bias)
-        a = torch.exp(dt[..., None] * A)
-        h = pscan(a, dt[..., None] * B[:, :, None] * u[..., None])
-        return ((h @ C[..., None])[..., 0] + D * u) * silu(gate)
-
-    return op
+    D, bias, gate = rest
+    dt = softplus(dt + bias)
+    a = torch.exp(dt[..., None] * A)
+    h = pscan(a, dt[..., None] * B[:, :, None] * u[..., None])
+    return ((h @ C[..., None])[..., 0] + D * u) * silu(gate)
 
 
 def loop(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Tensor) -> Tensor:
@@ -113,38 +107,36 @@ def by_jax(inputs: Inputs, gradients: bool) -> Callable[[], object]:
     arrays = [jnp.asarray(x.numpy()) for x in inputs]
     call = op
     if gradients:
-        weight = jnp.asarray(torch.randn_like(inputs[0]).numpy())
+        weight = jnp.asarray(loss_weight(inputs[0].shape).numpy())
         call = jax.grad(lambda *x: (op(*x) * weight).sum(), argnums=tuple(range(len(arrays))))
     compiled = jax.jit(call)
-    if not gradients:
-        agree(torch.tensor(jax.device_get(compiled(*arrays))), ours(*inputs))
     return lambda: jax.block_until_ready(compiled(*arrays))
 
 
-def table(
-    shape: tuple[int, ...],
-    peers: dict[str, Callable[..., Tensor] | None],
-    runs: int,
-    products: float,
-) -> None:
+def make(name: str, shape: tuple[int, ...], kind: str) -> Callable[[], object]:
+    """The call of one contender at one size, "forward" or "both"."""
     inputs = arguments(*shape)
-    timed = {name: x for name, x in peers.items() if name != "loop" or shape[1] <= LOOP_LONGEST}
-    for name, make in (("forward", without_gradients), ("both", with_gradients)):
-        calls = [make(ours, inputs)]
-        for peer in timed.values():
-            if peer is None:
-                calls.append(by_jax(inputs, gradients=name == "both"))
-                continue
-            if name == "forward":
-                agree(peer(*inputs), ours(*inputs))
-            calls.append(make(peer, inputs))
-        mine, *theirs = medians(calls, runs)
+    if name == "JAX":
+        return by_jax(inputs, gradients=kind == "both")
+    op = {"ours": ours, "mambapy": mambapy, "loop": loop}[name]
+    return (with_gradients if kind == "both" else without_gradients)(op, inputs)
+
+
+def table(shape: tuple[int, ...], peers: list[str], runs: int, products: float) -> None:
+    timed = [name for name in peers if name != "loop" or shape[1] <= LOOP_LONGEST]
+    for kind in ("forward", "both"):
+        makes = [partial(make, name, shape, kind) for name in ("ours", *timed)]
+        with contenders(makes) as (first, *others):
+            for other in others:
+                for found, expected in zip(other.results, first.results, strict=True):
+                    agree(found, expected, CLOSE if kind == "forward" else 10 * CLOSE)
+            mine, *theirs = medians_of_turns([x.turn for x in (first, *others)], runs)
         reached = f"{20 * math.prod(shape) / mine / 1e6 / products:.0%}"
         times = {peer: f"{x / mine:.1f}" for peer, x in zip(timed, theirs, strict=True)}
         columns = " | ".join(times.get(peer, "") for peer in peers)
         size = ", ".join(map(str, shape))
-        share = reached if name == "forward" else ""
-        print(f"| {size} | {name} | {mine:.2f} | {share} | {columns} |", flush=True)
+        share = reached if kind == "forward" else ""
+        print(f"| {size} | {kind} | {mine:.2f} | {share} | {columns} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from resolvent.bench import Machine, heading, limits, medians
-from resolvent.bench.measure import agree, with_gradients, without_gradients
+from resolvent.bench.measure import agree, medians_of_turns, with_gradients, without_gradients
 from resolvent.kernels import using
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "benchmark",
     "limits",
     "medians",
+    "medians_of_turns",
     "with_gradients",
     "without_gradients",
 ]

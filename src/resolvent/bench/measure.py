@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -54,18 +55,29 @@ def medians(
 ) -> list[float]:
     """Median milliseconds of each call, after one that warms up.
 
-    The calls take turns, so that all see the same weather; one that takes seconds is called less
-    often. The clock gives seconds; `time.process_time` counts those of the processors.
+    The clock gives seconds; `time.process_time` counts those of the processors.
     """
-    samples: list[list[float]] = [[] for _ in calls]
-    for turn in range(runs + 1):
-        for call, sample in zip(calls, samples, strict=True):
-            if sum(sample) > LONG:
-                continue
-            start = clock()
-            call()
-            if turn:
-                sample.append(1e3 * (clock() - start))
+
+    def timed(call: Callable[[], object]) -> float:
+        start = clock()
+        call()
+        return 1e3 * (clock() - start)
+
+    for call in calls:
+        call()
+    return medians_of_turns([partial(timed, call) for call in calls], runs)
+
+
+def medians_of_turns(turns: list[Callable[[], float]], runs: int) -> list[float]:
+    """Medians of what each of some measurements finds, in milliseconds.
+
+    They take turns, so that all see the same weather; one that takes seconds comes less often.
+    """
+    samples: list[list[float]] = [[] for _ in turns]
+    for _ in range(runs):
+        for turn, sample in zip(turns, samples, strict=True):
+            if sum(sample) <= LONG:
+                sample.append(turn())
     return [median(x) for x in samples]
 
 
@@ -82,9 +94,13 @@ def with_gradients(
     leaves = [x for x in arguments if x.requires_grad]
     with torch.no_grad():
         y = op(*inputs)
-    # the same in every precision
-    weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(0)).to(y.dtype)
+    weight = loss_weight(y.shape).to(y.dtype)
     return lambda: torch.autograd.grad(op(*arguments), leaves, weight, materialize_grads=True)
+
+
+def loss_weight(shape: Sequence[int]) -> Tensor:
+    """What outputs of a shape are weighted by in the loss, the same in every precision."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def without_gradients(
