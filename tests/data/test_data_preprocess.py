@@ -13,6 +13,7 @@ def gappy(seed: int, n: int = 4, channels: int = 3) -> SeriesSet:
     X = [rng.normal(5, 3, size=(rng.integers(1, 20), channels)) for _ in range(n)]
     for x in X:
         x[rng.random(x.shape) < 0.4] = np.nan
+    X[0][0] = 5.0  # no channel is missing throughout
     return SeriesSet(X)
 
 
@@ -71,13 +72,19 @@ def test_standardised_training_data_has_mean_zero_and_deviation_one():
     np.testing.assert_allclose(scale.undo(scale.apply(x)), x, rtol=1e-5)
 
 
-def test_constant_large_and_absent_channels():
-    values = np.stack([np.full(5, 3e7), np.full(5, np.nan), 1e-20 * np.arange(5.0)], axis=1)
+def test_constant_large_and_small_channels():
+    values = np.stack([np.full(5, 3e7), 1e-20 * np.arange(5.0)], axis=1)
     scale = Standardise.fit(SeriesSet([values]))
-    assert scale.std[:2] == (1.0, 1.0) and scale.mean[1] == 0.0
+    assert scale.std[0] == 1.0
     z = scale.apply(values.astype(np.float32))
     assert z[:, 0].tolist() == [0.0] * 5
-    assert np.nanmax(np.abs(z[:, 2])) < 10
+    assert np.abs(z[:, 1]).max() < 10
+
+
+def test_a_channel_that_is_missing_throughout_is_named():
+    X = [np.array([[1.0, np.nan], [2.0, np.nan]])] * 3
+    with pytest.raises(DataError, match="no value in channel 'pulse' of any series"):
+        Standardise.fit(SeriesSet(X, channel_names=("level", "pulse")))
 
 
 def test_other_channels_and_options_are_errors():

@@ -17,6 +17,7 @@ def gappy(seed: int, gaps: float, channels: int, lengths=(9, 1, 14)) -> SeriesSe
     X = [rng.normal(3, 2, (n, channels)).cumsum(0) for n in lengths]
     for x in X:
         x[rng.random(x.shape) < gaps] = np.nan
+    X[0][0] = 3.0  # no channel is missing throughout
     return SeriesSet(X)
 
 

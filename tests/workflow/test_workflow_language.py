@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
+from tokenizers.models import WordLevel
 
 from resolvent.choices import LANGUAGE_MODELS, LanguageChoices
 from resolvent.cli import main
@@ -20,7 +22,7 @@ from resolvent.data.text import (
 from resolvent.model import LanguageConfig, LanguageModel
 from resolvent.model.tokenizer import Bytes
 from resolvent.train import Learner, NextToken
-from resolvent.workflow.language import fit_language, language_config
+from resolvent.workflow.language import _train_config, fit_language, language_config
 
 TEXT = "the cat sat on the mat. the dog sat on the log.\n" * 60
 TINY = {"d_model": 8, "n_layers": 1, "length": 32, "batch_size": 4}
@@ -184,12 +186,28 @@ def test_impossible_choices_are_named(fields, message):
 
 
 @pytest.mark.parametrize(
-    ("length", "steps", "message"),
-    [(30, None, "found 30 bytes, of which a share of 0.05"), (400, -1, "steps=-1: expected")],
+    ("length", "fields", "message"),
+    [
+        (19, {}, "found 20 tokens, of which a share of 0.05"),
+        (400, {"held_out": 0.999}, "found 401 tokens, of which a share of 0.999"),
+        (400, {"steps": 0}, "steps=0: expected"),
+        (400, {"tokenizer": "words.json"}, "found 1 tokens"),
+    ],
 )
-def test_what_cannot_be_trained_leaves_nothing(tmp_path, length, steps, message):
+def test_what_cannot_be_trained_leaves_nothing(tmp_path, monkeypatch, length, fields, message):
+    monkeypatch.chdir(tmp_path)
+    tokenizers.Tokenizer(WordLevel({"?": 0}, unk_token="?")).save("words.json")
     (tmp_path / "text").write_text("x" * length)
-    choices = LanguageChoices(d_model=8, n_layers=1, length=8, steps=steps)
+    choices = LanguageChoices(d_model=8, n_layers=1, length=8, **fields)
     with pytest.raises(ValueError, match=message):
         fit_language(tmp_path / "text", choices, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("steps", "held_out", "looks"), [(100, 10, 20), (100, 240, 4), (100, 10**6, 1), (7, 1, 7)]
+)
+def test_validations_take_at_most_their_share(steps, held_out, looks):
+    choices = LanguageChoices(steps=steps, batch_size=16)
+    config = _train_config(choices, 1, held_out)
+    assert config.validate_every is not None and -(-steps // config.validate_every) == looks

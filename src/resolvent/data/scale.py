@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from resolvent.data.errors import DataError, show
 from resolvent.data.series import SeriesSet
 
 BLOCK = 1000  # series taken together: few enough to need little memory, enough to be fast
@@ -30,9 +31,17 @@ class Standardise:
         """Measure mean and standard deviation of each channel over all steps of all series.
 
         Every time step weighs the same and missing values do not count. A channel that is
-        constant, or missing throughout, is only shifted: its std is 1.
+        constant is only shifted: its std is 1.
+
+        Raises:
+            DataError: A channel is missing throughout: nothing is known of it.
         """
-        count = np.maximum(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)), 1)
+        count = sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series))
+        if empty := [series.channel_names[i] for i in np.flatnonzero(count == 0)]:
+            raise DataError(
+                f"{series.name}: found no value in channel {show(empty[0])} of any series to learn "
+                "from; expected at least one; leave the channel out"
+            )
         mean = sum(np.nansum(x, axis=0) for x in _blocks(series)) / count
         std = np.sqrt(sum(np.nansum((x - mean) ** 2, axis=0) for x in _blocks(series)) / count)
         floor = 1e-6 * np.abs(mean)  # below this, float32 inputs hold only noise

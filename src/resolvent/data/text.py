@@ -79,11 +79,18 @@ def write_tokens(
         boundary: the token before each document; None: nothing is put there.
     """
     with writing(path) as file:
-        for text in texts:
-            if boundary is not None:
-                file.write(np.array([boundary], _dtype(vocab_size)).tobytes())
-            for piece in _pieces(text):
-                file.write(np.asarray(encode(piece), _dtype(vocab_size)).tobytes())
+        for tokens in encoded(texts, encode, boundary):
+            file.write(np.asarray(tokens, _dtype(vocab_size)).tobytes())
+
+
+def encoded(
+    texts: Iterable[str], encode: Callable[[str], Sequence[int]], boundary: int | None
+) -> Iterator[Sequence[int]]:
+    """The tokens of documents, a piece at a time; arguments as in `write_tokens`."""
+    for text in texts:
+        if boundary is not None:
+            yield (boundary,)
+        yield from map(encode, _pieces(text))
 
 
 def open_tokens(path: str | Path, vocab_size: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from resolvent.data.text import (
     Windows,
     digest,
     documents,
+    encoded,
     make_window_loader,
     open_tokens,
     write_tokens,
@@ -30,7 +32,10 @@ BOUNDARY = 256
 """The token before each document of bytes."""
 
 LOOKS = 20
-"""Validations in a run."""
+"""Validations in a run, if they are cheap enough; the last step has one in any case."""
+
+LOOK_SHARE = 0.2
+"""Most time that validations take, as a share of the time that training takes."""
 
 
 def language_config(
@@ -81,28 +86,26 @@ def fit_language(
     boundary = BOUNDARY if isinstance(tokenizer, Bytes) else None
     known = b"" if choices.tokenizer is None else Path(choices.tokenizer).read_bytes()
     sha256, size = digest(documents(source, choices.separator), known)
-    if size * choices.held_out < 2:
-        raise DataError(
-            f"{source}: found {size} bytes, of which a share of {choices.held_out} is held out; "
-            "expected at least 2 of these: give a longer text or a larger held_out"
-        )
+    texts = documents(source, choices.separator)
+    _check_length(encoded(texts, tokenizer.encode, boundary), choices.held_out, source)
     with training.deterministic():
         training.seed_all(choices.seed)
         model = LanguageModel(language_config(choices, vocab_size, boundary))
     with alone(folder):
-        encoded = (folder / CONFIG).exists() and (folder / TOKENS).exists() and not overwrite
+        written = (folder / CONFIG).exists() and (folder / TOKENS).exists() and not overwrite
         data = {"source": str(source), "sha256": sha256}
         claim(folder, {"choices": asdict(choices), "data": data}, ("choices", "data"), overwrite)
         if choices.tokenizer is not None:
             shutil.copyfile(choices.tokenizer, folder / TOKENIZER)
-        if not encoded:
+        if not written:
             texts = documents(source, choices.separator)
             write_tokens(texts, tokenizer.encode, folder / TOKENS, vocab_size, boundary)
         tokens = open_tokens(folder / TOKENS, vocab_size)
-        cut = int(len(tokens) * (1 - choices.held_out))
+        cut = _cut(len(tokens), choices.held_out)
         learned, held_out = (Windows(x, choices.length) for x in (tokens[:cut], tokens[cut:]))
         training.update_config(folder, language=model.config.to_dict())
-        config = _train_config(choices, -(-len(learned) // choices.batch_size))
+        steps_per_epoch = -(-len(learned) // choices.batch_size)
+        config = _train_config(choices, steps_per_epoch, len(held_out))
         result = training.fit(
             Learner(model),
             cast(Source, make_window_loader(learned, choices.batch_size, choices.seed)),
@@ -120,14 +123,43 @@ def fit_language(
     return model.cpu().eval(), result
 
 
-def _train_config(choices: LanguageChoices, steps_per_epoch: int) -> TrainConfig:
-    total = choices.steps or choices.epochs * steps_per_epoch
+def _cut(tokens: int, held_out: float) -> int:
+    """How many of the tokens are learned from; the others are held out."""
+    return int(tokens * (1 - held_out))
+
+
+def _check_length(pieces: Iterable[Sequence[int]], held_out: float, source: str | Path) -> None:
+    """Refuse a text with nothing to predict in one of its parts; reads as little as tells.
+
+    Raises:
+        DataError: fewer than two tokens would be learned from, or held out.
+    """
+    count = 0
+    for piece in pieces:
+        count += len(piece)
+        cut = _cut(count, held_out)
+        if min(cut, count - cut) >= 2:
+            return
+    raise DataError(
+        f"{source}: found {count} tokens, of which a share of {held_out} is held out; expected at "
+        "least 2 of these and 2 to learn from: give a longer text or another held_out"
+    )
+
+
+def _train_config(choices: LanguageChoices, steps_per_epoch: int, held_out: int = 1) -> TrainConfig:
+    """The schedule, with as many looks at the held-out windows as LOOK_SHARE allows.
+
+    A step of training costs about three times what a look costs for the same windows.
+    """
+    total = choices.epochs * steps_per_epoch if choices.steps is None else choices.steps
+    affordable = LOOK_SHARE * 3 * total * choices.batch_size / held_out
+    looks = max(1, min(LOOKS, int(affordable)))
     return TrainConfig(
         steps=total,
         batch_size=choices.batch_size,
         lr=choices.lr,
         weight_decay=0.1,
         final_lr=0.1,
-        validate_every=max(1, total // LOOKS),
+        validate_every=max(1, -(-total // looks)),
         seed=choices.seed,
     )
