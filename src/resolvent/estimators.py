@@ -28,6 +28,7 @@ from resolvent import workflow
 from resolvent.choices import Choices, ModelName
 from resolvent.data import SeriesSet
 from resolvent.data.series import Task
+from resolvent.workflow.defaults import ENOUGH
 
 
 class _Sequence(BaseEstimator):
@@ -77,7 +78,8 @@ class _Sequence(BaseEstimator):
         labels = self._labels(y)
         series = workflow.with_task(_series(X, labels, groups), self._kind)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        fitted = workflow.fit(series, self._choices(seed), quiet=not self.verbose)
+        choices = self._choices(seed, len(series))
+        fitted = workflow.fit(series, choices, quiet=not self.verbose)
         self.run_ = fitted.run
         self.n_features_in_ = series.n_channels
         self.n_epochs_ = fitted.result.history[-1]["epoch"]
@@ -140,9 +142,11 @@ class _Sequence(BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _choices(self, seed: int) -> Choices:
+    def _choices(self, seed: int, n: int) -> Choices:
         given = self.get_params(deep=False)
         own = {key: value for key, value in given.items() if hasattr(Choices, key)}
+        if self.validation is None and n < ENOUGH:
+            own["validation"] = 0.0  # few series, and whoever calls fit will score it
         return Choices(**own, seed=seed)
 
     def _output(self, X: Any) -> Tensor:

@@ -76,6 +76,13 @@ def test_groups_are_held_out_whole():
     assert "valid_loss" in model.history_[0]
 
 
+@pytest.mark.parametrize(("n", "held_out"), [(99, 0), (100, 20)])
+def test_few_series_are_all_learned_from(n, held_out):
+    X, y = np.random.default_rng(0).normal(size=(n, 5)), np.arange(n) % 2
+    model = SequenceClassifier(**SMALL, epochs=1).fit(X, y)
+    assert model.run_.data["held_out"] == held_out
+
+
 def test_regression_in_the_units_of_the_target():
     rng = np.random.default_rng(0)
     slopes = rng.uniform(100, 200, 60)
