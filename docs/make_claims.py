@@ -75,10 +75,11 @@ def measure(claim: Claim, seeds: int) -> str:
         holds = {True: "yes", False: "**no**", None: ""}[row.holds]
         cells = (row.quantity, row.published, row.measured, holds)
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-    threads, processor = torch.get_num_threads(), platform.machine()
+    n = torch.get_num_threads()
+    threads = f"{n} thread{'s' if n > 1 else ''}"
     made = f"{seeds} seeds, version {resolvent.__version__}, {date.today()}"
     return "\n".join(
-        [*lines, "", f"{made}, {threads} threads of {processor}, torch {torch.__version__}."]
+        [*lines, "", f"{made}, {threads} of {platform.machine()}, torch {torch.__version__}."]
     )
 
 

@@ -82,3 +82,8 @@ def spread(values: Sequence[float], form: str = ".3g") -> str:
         return f"{mean:{form}}"
     deviation = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
     return f"{mean:{form}} ± {deviation:{form}} ({len(values)} seeds)"
+
+
+def yes_no(holds: bool) -> str:
+    """A yes or no, as it is measured."""
+    return "yes" if holds else "no"

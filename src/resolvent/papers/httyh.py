@@ -13,7 +13,7 @@ from resolvent.execute import run
 from resolvent.initialize import hippo
 from resolvent.initialize.hippo import Hippo
 from resolvent.layers import S4
-from resolvent.papers.base import Claim, Paper, Row, spread
+from resolvent.papers.base import Claim, Paper, Row, spread, yes_no
 from resolvent.structure import Dense
 from resolvent.system import Continuous
 
@@ -57,7 +57,7 @@ def timescale(seeds: Sequence[int]) -> list[Row]:
     holds = all(
         best[n, "1/lag"] < min(best[n, "10/lag"], best[n, "0.1/lag"]) for n in ("legt", "fout")
     )
-    return [*rows, Row("windowed measures need Δ = window/lag", "yes", str(holds), holds)]
+    return [*rows, Row("windowed measures need Δ = window/lag", "yes", yes_no(holds), holds)]
 
 
 def _delay_error(system: Hippo, dt: float, seed: int) -> float:

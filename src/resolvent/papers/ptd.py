@@ -12,7 +12,7 @@ from resolvent.analysis import transfer_function
 from resolvent.block import Mix
 from resolvent.initialize import diagonal, ptd
 from resolvent.layers import S4, S4D, S5, InvariantLayer
-from resolvent.papers.base import Claim, Paper, Row, spread
+from resolvent.papers.base import Claim, Paper, Row, spread, yes_no
 from resolvent.papers.s4d import first_coordinate
 from resolvent.papers.small import Split, held_digits, score, train
 from resolvent.train import seed_all
@@ -114,7 +114,7 @@ def fourier_noise(seeds: Sequence[int]) -> list[Row]:
         lost[name] = (sum(clean) - sum(noisy[-1])) / len(clean)
     holds = lost["S4D-LegS"] > 2 * max(lost["S4-PTD"], lost["S4"], 0.02)
     question = f"at {NOISE[-1]:g}, S4D loses more than twice what S4-PTD and S4 lose"
-    return [*rows, Row(question, "yes", str(holds), holds)]
+    return [*rows, Row(question, "yes", yes_no(holds), holds)]
 
 
 def _clean_and_noisy(

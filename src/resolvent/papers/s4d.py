@@ -16,7 +16,7 @@ from resolvent.data.synthetic import delay
 from resolvent.initialize import diagonal
 from resolvent.initialize.modes import Modes
 from resolvent.layers import S4D
-from resolvent.papers.base import Claim, Paper, Row, spread
+from resolvent.papers.base import Claim, Paper, Row, spread, yes_no
 from resolvent.papers.small import accuracy, held_digits
 from resolvent.structure import Diagonal
 from resolvent.system import Continuous
@@ -63,7 +63,7 @@ def weak_convergence(seeds: Sequence[int]) -> list[Row]:
         Row(
             "kernel stays off, step response converges",
             "yes",
-            str(stays and falls),
+            yes_no(stays and falls),
             stays and falls,
         )
     )
@@ -81,7 +81,7 @@ def initialisation(seeds: Sequence[int]) -> list[Row]:
     structured = min(mean[k] for k in ("legs", "lin", "inv"))
     holds = structured > max(mean["rand"], mean["real"])
     rows = [Row(f"{k}: test accuracy, 384-step digits", "-", spread(v)) for k, v in results.items()]
-    return [*rows, Row("LegS, Lin, Inv all above Rand and Real", "yes", str(holds), holds)]
+    return [*rows, Row("LegS, Lin, Inv all above Rand and Real", "yes", yes_no(holds), holds)]
 
 
 def memory(seeds: Sequence[int]) -> list[Row]:
@@ -99,7 +99,7 @@ def memory(seeds: Sequence[int]) -> list[Row]:
     holds = max(mean[k] for k in ("legs", "lin", "inv")) < min(mean["rand"], mean["real"])
     label = f"log10 of the relative MSE, lag {LAG:,} of {LENGTH:,}"
     rows = [Row(f"{k}: {label}", "-", spread(v)) for k, v in errors.items()]
-    return [*rows, Row("LegS, Lin, Inv all below Rand and Real", "yes", str(holds), holds)]
+    return [*rows, Row("LegS, Lin, Inv all below Rand and Real", "yes", yes_no(holds), holds)]
 
 
 def _delay_error(modes: Modes, seed: int) -> float:
