@@ -16,7 +16,13 @@ PoolState = tuple[Tensor, ...]
 
 
 class Pool(ABC):
-    """Pools features y (b, l, d) that are 0 beyond a row's length; has no parameters."""
+    """Pools features y (b, l, d) that are 0 beyond a row's length; has no parameters.
+
+    Attributes:
+        parts: how many numbers are made of each feature: pooled features are (b, parts * d).
+    """
+
+    parts = 1
 
     @abstractmethod
     def initial_state(self, like: Tensor) -> PoolState:
@@ -109,7 +115,85 @@ class Mean(Pool):
         return mean + excess / (count + steps)[..., None]
 
 
-POOLS: dict[str, type[Pool]] = {"mean": Mean, "last": Last}
+class Max(Pool):
+    """The largest value so far of each feature; the state is that (b, d), -inf before any step."""
+
+    def initial_state(self, like: Tensor) -> PoolState:
+        """No steps."""
+        return (torch.full_like(like, -torch.inf),)
+
+    def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
+        """The maximum with y."""
+        highest = torch.maximum(state[0], y)
+        return highest, (highest,)
+
+    def final(
+        self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, PoolState]:
+        """The maximum over each row's real steps since its latest reset; 0 without any."""
+        highest = state[0]
+        if resets is not None or lengths is not None:
+            time, steps = torch.arange(y.shape[1], device=y.device), _steps(y, lengths)[:, None]
+            kept = time < steps
+            if resets is not None and y.shape[1]:
+                start = _latest_reset(resets & kept)[:, -1:]
+                kept, highest = kept & (time >= start), _lowest_if(start >= 0, highest)
+            y = _lowest_if(~kept[..., None], y)
+        highest = torch.cat([highest[:, None], y], 1).amax(1)
+        return torch.where(highest == -torch.inf, torch.zeros_like(highest), highest), (highest,)
+
+    def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
+        """The maxima over the steps up to each one, since the latest reset before it."""
+        highest = torch.cat([state[0][:, None], y], 1)
+        if resets is None:
+            return highest.cummax(1).values[:, 1:]
+        start = _latest_reset(pad(resets, (1, 0)))  # in the time of `highest`
+        time, ahead = torch.arange(highest.shape[1], device=y.device), 1
+        while ahead < highest.shape[1]:  # maxima of 2, 4, 8, ... steps that no reset divides
+            earlier = pad(highest, (0, 0, ahead, 0), value=-torch.inf)[:, : len(time)]
+            inside = time - ahead >= start.clamp(min=0)
+            highest = torch.maximum(highest, _lowest_if(~inside[..., None], earlier))
+            ahead *= 2
+        return highest[:, 1:]
+
+
+class MeanMax(Pool):
+    """Mean and maximum, one after the other: (b, 2 d).
+
+    How much of a feature there was, and whether there was any at one moment, are different
+    questions of a long series (both are asked of convolutions by Dempster et al. 2020, ROCKET).
+    """
+
+    parts = 2
+
+    def __init__(self):
+        self.mean, self.max = Mean(), Max()
+
+    def initial_state(self, like: Tensor) -> PoolState:
+        """Those of both: mean, number of steps, maximum."""
+        return (*self.mean.initial_state(like), *self.max.initial_state(like))
+
+    def step(self, y: Tensor, state: PoolState) -> tuple[Tensor, PoolState]:
+        """Both with y."""
+        mean, first = self.mean.step(y, state[:2])
+        highest, second = self.max.step(y, state[2:])
+        return torch.cat([mean, highest], -1), (*first, *second)
+
+    def final(
+        self, y: Tensor, state: PoolState, resets: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, PoolState]:
+        """Both over each row's real steps since its latest reset."""
+        mean, first = self.mean.final(y, state[:2], resets, lengths)
+        highest, second = self.max.final(y, state[2:], resets, lengths)
+        return torch.cat([mean, highest], -1), (*first, *second)
+
+    def prefixes(self, y: Tensor, state: PoolState, resets: Tensor | None) -> Tensor:
+        """Both over the steps up to each one, since the latest reset before it."""
+        parts = self.mean.prefixes(y, state[:2], resets), self.max.prefixes(y, state[2:], resets)
+        return torch.cat(parts, -1)
+
+
+POOLS: dict[str, type[Pool]] = {"mean": Mean, "last": Last, "max": Max, "mean_max": MeanMax}
 
 
 def make_pool(pool: str) -> Pool:
@@ -139,3 +223,8 @@ def _unless_reset(start: Tensor, mean: Tensor, count: Tensor) -> PoolState:
     """The carried mean (..., d) and number (...), forgotten where there is a latest reset."""
     kept = start < 0
     return torch.where(kept[..., None], mean, torch.zeros_like(mean)), count * kept
+
+
+def _lowest_if(out: Tensor, y: Tensor) -> Tensor:
+    """y, but -inf where it is out of consideration."""
+    return torch.where(out, torch.full_like(y, -torch.inf), y)

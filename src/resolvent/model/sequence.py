@@ -37,7 +37,7 @@ class SequenceModel(nn.Module):
         backbone: turns inputs into features.
         n_outputs: number of classes, or of regression targets; None for a single target without
             an axis of its own: predictions are then (b,) wherever (b, n_outputs) is said below.
-        pool: "mean" or "last", see :mod:`resolvent.model.pool`.
+        pool: one of :data:`resolvent.model.pool.POOLS`.
 
     Attributes:
         config: what :func:`resolvent.model.build_model` built it from; None if built by hand.
@@ -53,7 +53,7 @@ class SequenceModel(nn.Module):
         self.n_outputs = n_outputs
         self.backbone = backbone
         self.pool = make_pool(pool)
-        self.head = nn.Linear(backbone.d_model, n_outputs or 1)
+        self.head = nn.Linear(self.pool.parts * backbone.d_model, n_outputs or 1)
 
     @property
     def causal(self) -> bool:

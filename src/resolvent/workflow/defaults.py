@@ -46,6 +46,7 @@ def model_config(choices: Choices, train: SeriesSet) -> ModelConfig:
         bidirectional=choices.bidirectional,
         prenorm=False,  # before the first layer it would leave of one channel little but its sign
         dropout=choices.dropout,
+        pool="mean_max",  # a short event counts by its height, however long the series
     )
 
 
