@@ -80,7 +80,8 @@ def _growth(seen: list[Observation], lengths: list[int], trained: int | None) ->
     figure = curves(lengths, lines, labels, title="Size of the states", logarithmic="xy")
     text = [f"after {lengths[-1]:,} tokens"]
     if trained is not None and trained < lengths[-1]:
-        figure.axes[0].axvline(trained, color=draw.FAINT)
+        figure.axes[0].axvline(trained, color=draw.FAINT, label=f"trained at {trained:,} tokens")
+        figure.axes[0].legend()
         at = int(torch.tensor(lengths).sub(trained).abs().argmin())
         grown = [x.name for x in seen if x.norms[-1] > GROWTH * max(x.norms[at], 1e-12)]
         text.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from resolvent import plots
 from resolvent.data import SeriesSet
@@ -18,7 +19,7 @@ EACH = 4
 
 
 def learning_curves(history: list[dict]) -> str:
-    """Loss of training and held-out part, and the metrics of the latter, over epochs: an <svg>."""
+    """Loss of training and held-out part, and the metrics of the latter, over steps: an <svg>."""
     return plots.to_svg(_learning_curves(history))
 
 
@@ -44,11 +45,13 @@ def _learning_curves(history: list[dict]) -> Figure:
         if key in history[0]:
             axes[0].plot(steps, [row[key] for row in history], label=label, color=color)
     axes[0].set(xlabel="step", title="Loss")
+    axes[0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes[0].legend()
     for key, color in zip(metrics, (GREEN, FAINT), strict=False):
         label = key.removeprefix("valid_").replace("_", " ")
         axes[1].plot(steps, [row[key] for row in history], label=label, color=color)
         axes[1].set(xlabel="step", title="Held-out part")
+        axes[1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes[1].legend()
     return figure
 

@@ -54,7 +54,9 @@ def data_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("sampling rate", f"{data['sampling_rate']:g} a second"))
     if "classes" in data:
         sizes = data["classes"].values()
-        facts.append(("classes", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} series"))
+        equal = min(sizes) == max(sizes)
+        of = f"{min(sizes)} series each" if equal else f"{min(sizes)} to {max(sizes)} series"
+        facts.append(("classes", f"{len(sizes)}, of {of}"))
     else:
         facts.append(("target", "from {:g} to {:g}".format(*data["range"])))
     if "groups" in data:
