@@ -11,6 +11,7 @@ WRONG = {
     "unknown command": (["fti"], "did you mean 'fit'"),
     "no source": (["fit"], "SOURCE is missing"),
     "no such file": (["fit", "nowhere.csv"], "no such file"),
+    "nearly a name": (["fit", "gunpiont"], "no set of that name; is it gunpoint?"),
     "unknown option": (["fit", "x", "--epoks", "3"], "did you mean --epochs"),
     "word for a number": (["fit", "x", "--epochs", "many"], "expected a whole number, got 'many'"),
     "unknown model": (["fit", "x", "--model", "s9"], "s5-ptd"),

@@ -62,6 +62,17 @@ def test_predict_needs_no_labels_and_knows_two_formats(place, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_run_of_a_table_predicts_arrays(place, capsys):
+    np.save(place / "later.npy", np.zeros((3, 14, 2)))
+    assert main(["predict", str(place / "run"), str(place / "later.npy")]) == 0
+    assert len(read_csv(capsys.readouterr().out)) == 3
+
+
+def test_a_run_of_series_generates_no_text(place, capsys):
+    assert main(["generate", str(place / "run"), "--prompt", "x"]) == 2
+    assert "holds a model of series; expected a language model" in capsys.readouterr().err
+
+
 def streamed(capsys, monkeypatch, run, text: str, *options: str) -> list[dict]:
     """Rows that the command stream prints for a text on standard input."""
     monkeypatch.setattr("sys.stdin", io.StringIO(text))

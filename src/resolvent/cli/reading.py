@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,7 +74,16 @@ class Reading:
 
 
 def is_name(source: str) -> bool:
-    """Whether a source names a known set; a file of that name has precedence."""
-    from resolvent.data import NAMED
+    """Whether a source names a known set; a file of that name has precedence.
 
-    return source.lower() in NAMED and not Path(source).exists()
+    Raises:
+        DataError: It is neither a file nor a name, but nearly a name.
+    """
+    from resolvent.data import NAMED, DataError
+
+    name, path = source.lower(), Path(source)
+    if path.exists() or name in NAMED:
+        return not path.exists()
+    if not path.suffix and (close := get_close_matches(name, NAMED, 1)):
+        raise DataError(f"{source}: no such file, and no set of that name; is it {close[0]}?")
+    return False

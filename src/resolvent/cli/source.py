@@ -25,15 +25,17 @@ def series_for(
         run: Its data section tells how its own training table was read.
         source: File, folder or name.
         split: The part of a named set.
-        reading: What the user says about the file; nothing means: as in training.
+        reading: What the user says about the file; nothing means: a table as in training.
         labelled: Whether labels are required. A table need not have the label column otherwise.
 
     Raises:
         DataError: The source cannot be read, or its channels are not those of the run.
     """
     from resolvent.data import DataError
+    from resolvent.data.reader import is_table
 
-    told = reading if reading != Reading() else Reading(**run.data.get("reading", {}))
+    inherited = run.data.get("reading", {}) if is_table(source) else {}
+    told = reading if reading != Reading() else Reading(**inherited)
     told = replace(told, task=run.target.kind)
     try:
         series = told.one(source, split)

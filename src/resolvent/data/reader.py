@@ -116,6 +116,11 @@ def _read(place: Path, columns: Columns, pattern: str | None) -> SeriesSet:
     return series if series.name != "series" else replace(series, name=place.stem or "series")
 
 
+def is_table(source: str | Path) -> bool:
+    """Whether a file has columns, which play parts that must be told."""
+    return Path(source).suffix.lower() in TABLES
+
+
 def _load(place: Path, columns: Columns, pattern: str | None) -> SeriesSet:
     suffix = place.suffix.lower()
     try:
@@ -126,7 +131,7 @@ def _load(place: Path, columns: Columns, pattern: str | None) -> SeriesSet:
         raise DataError(f"no such file; expected {KINDS}; check the path")
     if not is_folder and not is_file:
         raise DataError(f"found neither a regular file nor a folder; expected {KINDS}")
-    _refuse_unused(columns, pattern, is_table=suffix in TABLES and not is_folder, folder=is_folder)
+    _refuse_unused(columns, pattern, is_table=is_table(place) and not is_folder, folder=is_folder)
     if is_folder:
         return wav.parse_folder(place, pattern)
     if suffix not in TABLES and suffix not in PLAIN:

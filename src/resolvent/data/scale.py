@@ -36,7 +36,7 @@ class Standardise:
         Raises:
             DataError: A channel is missing throughout: nothing is known of it.
         """
-        count = sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series))
+        count = np.asarray(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)))
         if empty := [series.channel_names[i] for i in np.flatnonzero(count == 0)]:
             raise DataError(
                 f"{series.name}: found no value in channel {show(empty[0])} of any series to learn "

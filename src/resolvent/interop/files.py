@@ -29,8 +29,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise FileNotFoundError(
-            f"{folder}: has no {CONFIG}; expected a folder of a published model (download it "
-            "first, models are loaded by local path)"
+            f"{folder}: has no {CONFIG}; expected the folder of a run, or of a published model "
+            "(download it first, models are loaded by local path)"
         )
     try:
         config = json.loads(path.read_text())

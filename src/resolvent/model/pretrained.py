@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from resolvent.interop import LAYOUTS, find_layout, read_config, read_tensors, write_folder
+from resolvent.model.folder import SECTION as OF_SERIES
 from resolvent.model.network import LanguageConfig, LanguageNetwork
 from resolvent.model.tokenizer import find_tokenizer
 from resolvent.model.weights import check_storage
@@ -40,6 +41,8 @@ def load_pretrained(
     if weights is not None:
         check_storage(weights)
     config = read_config(folder)
+    if isinstance(config.get(OF_SERIES), dict):
+        raise ValueError(f"{folder}: holds a model of series; expected a language model")
     layout = None if SECTION in config else find_layout(config)
     try:
         fields = config[SECTION] if layout is None else layout.to_fields(config)
