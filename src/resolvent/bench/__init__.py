@@ -17,6 +17,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "diagonal_scan": ops.diagonal_scans,
     "selective_scan": ops.selective_scans,
     "short_convolution": ops.short_convolutions,
+    "long_convolution": ops.long_convolutions,
     "matrix_scan": ops.matrix_scans,
     "delta_rule": ops.delta_rules,
     "recurrent_layers": layers.recurrent_layers,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from resolvent.execute.convolve import fft_convolve
 from resolvent.kernels import diagonal_scan
+from resolvent.kernels.long_convolution_ops import product
 
 
 def scan(a: Tensor, x: Tensor) -> Tensor:
@@ -45,8 +45,8 @@ def ssm_kernel(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:
 
 
 def fft_convolution(K: Tensor, u: Tensor) -> Tensor:
-    """Causal convolution of u (b, l, m) with K (l, m) by FFT."""
-    return fft_convolve(u[..., None], K.mT[:, None, None])[..., 0]
+    """Causal convolution of u (b, l, m) with K (l, m) by the transforms of PyTorch."""
+    return product(u, K.mT)
 
 
 def selective(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:

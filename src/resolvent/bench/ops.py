@@ -17,6 +17,7 @@ from resolvent.kernels import (
     diagonal_mimo,
     diagonal_scan,
     diagonal_ssm,
+    long_convolution,
     matrix_scan,
     selective_scan,
     short_convolution,
@@ -138,6 +139,20 @@ def short_convolutions() -> Iterator[Case]:
             Call(lambda *x: short_convolution(*x, silu=True)[0], (x, weight, bias)),
             {"conv1d": Call(conv1d, (x, weight, bias))},
             work=2 * 4 * x.numel(),
+            limit="bandwidth",
+        )
+
+
+def long_convolutions() -> Iterator[Case]:
+    """Kernels as long as the series, one a channel."""
+    for b, l, m in ((8, 1024, 128), (8, 4096, 128), (1, 16384, 128), (4, 1500, 64)):
+        u, K = torch.randn(b, l, m), torch.randn(m, l) / l
+        yield Case(
+            "long_convolution",
+            sizes(b=b, l=l, m=m),
+            Call(long_convolution, (u, K)),
+            {"FFT": Call(lambda u, K: loops.fft_convolution(K.mT, u), (u, K))},
+            work=2 * 4 * u.numel(),
             limit="bandwidth",
         )
 

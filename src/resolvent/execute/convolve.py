@@ -8,20 +8,16 @@ from torch.fft import irfft, rfft
 
 from resolvent import analysis
 from resolvent.execute.lti import final_state, in_closed_form
-from resolvent.kernels import vandermonde
+from resolvent.kernels import long_convolution, vandermonde
 from resolvent.structure import Diagonal, Powers, markov
 from resolvent.system import Invariant
 
 
-def fft_convolve(u: Tensor, K: Tensor) -> Tensor:
+def _dense(u: Tensor, K: Tensor) -> Tensor:
     """Causal y_t = sum_j K_j u_{t-j}: u (b, l, m, p), K (m, q, p, l) -> (b, l, m, q)."""
     length = u.shape[1]
     size = 1 << (2 * length - 1).bit_length()
-    left, right = rfft(K, size), rfft(u, size, dim=1)
-    if K.shape[1:3] == (1, 1):  # a product each; as a contraction it would be copied to and fro
-        spectrum = left[:, 0].permute(2, 0, 1) * right
-    else:
-        spectrum = torch.einsum("mqpf,bfmp->bfmq", left, right)
+    spectrum = torch.einsum("mqpf,bfmp->bfmq", rfft(K, size), rfft(u, size, dim=1))
     return irfft(spectrum, size, dim=1)[:, :length]
 
 
@@ -38,10 +34,10 @@ def convolve(
     length = u.shape[1]
     K = kernel(system, length)
     if system.mimo:
-        y = fft_convolve(u, K)
+        y = _dense(u, K)
     else:
         b, _, m, p = u.shape
-        y = fft_convolve(u.permute(0, 3, 1, 2).reshape(b * p, length, m, 1), K[:, None, None])
+        y = long_convolution(u.permute(0, 3, 1, 2).reshape(b * p, length, m), K)
         y = y.view(b, p, length, m).permute(0, 2, 3, 1)
     y = y + _free(closed, powers, h0, length) + system.D * u
     return y, final_state(closed, powers, u, h0, lengths)

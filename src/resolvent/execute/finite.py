@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resolvent.execute.convolve import fft_convolve
+from resolvent.kernels import long_convolution
 from resolvent.structure import Dense
 from resolvent.system import Invariant
 from resolvent.topology.padding import real_steps, zero_padding
@@ -60,4 +60,4 @@ def _filter(x: Tensor, taps: Tensor, tail: Tensor) -> Tensor:
     steps = torch.cat([tail, x], 1)
     if x.shape[1] == 1:
         return (steps * taps.mT.flip(0)).sum(1, keepdim=True)
-    return fft_convolve(steps[..., None], taps[:, None, None])[:, tail.shape[1] :, :, 0]
+    return long_convolution(steps, taps)[:, tail.shape[1] :]

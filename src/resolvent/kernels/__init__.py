@@ -10,6 +10,7 @@ from resolvent.kernels.cells import cell_scan, cell_step
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm, vandermonde
 from resolvent.kernels.linear import FEW, STORAGES, Packed, linear, pack, rows, unpack
+from resolvent.kernels.long_convolution import long_convolution
 from resolvent.kernels.matrix import delta_rule, matrix_scan
 from resolvent.kernels.mimo import diagonal_mimo
 from resolvent.kernels.program import Program, native_program
@@ -29,6 +30,7 @@ __all__ = [
     "diagonal_scan",
     "diagonal_ssm",
     "linear",
+    "long_convolution",
     "matrix_scan",
     "native_program",
     "pack",

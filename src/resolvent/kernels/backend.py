@@ -34,6 +34,7 @@ OPS = (
     "elman_scan",
     "gru_scan",
     "linear",
+    "long_convolution",
     "lstm_scan",
     "matrix_scan",
     "selective_scan",

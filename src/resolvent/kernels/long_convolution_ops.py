@@ -1,0 +1,73 @@
+"""The long causal convolution as an op of `torch.library`, with its path on PyTorch operations."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fft import irfft, rfft
+
+from resolvent.kernels.registry import Gradient, call, like, native_for, register
+
+
+def product(u: Tensor, K: Tensor) -> Tensor:
+    """Causal convolution of u (b, l, m) with K, (m, k) or (b, m, k), by PyTorch's transforms."""
+    length = u.shape[1]
+    size = 1 << (2 * length - 1).bit_length()
+    left = rfft(K[..., :length], size).mT
+    return irfft(left * rfft(u, size, dim=1), size, dim=1)[:, :length]
+
+
+def _is_empty(u: Tensor, K: Tensor) -> bool:
+    return not (u.numel() and K.numel())
+
+
+def _convolution(u: Tensor, K: Tensor) -> Tensor:
+    if _is_empty(u, K):
+        return like(u).zero_()
+    kernels = native_for(u)
+    if kernels is None:
+        return product(u, K).contiguous()
+    y = like(u)
+    call(kernels.long_convolution_forward, u, (*u.shape, K.shape[1]), K.mT, u, y)
+    return y
+
+
+def backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients gu_t = sum_j K_j gy_(t + j), and gK_j = sum_t gy_(t + j) u_t over all rows."""
+    taps = K.shape[1]
+    if _is_empty(u, K):
+        return like(u).zero_(), like(K).zero_()
+    kernels = native_for(u)
+    if kernels is None:
+        late = gy.flip(1)
+        gK = product(u, late.mT).sum(0).flip(0)[:taps]
+        gK = torch.nn.functional.pad(gK, (0, 0, 0, taps - gK.shape[0]))
+        return product(late, K).flip(1).contiguous(), gK.mT.contiguous()
+    gu, gK = like(u), u.new_empty(taps, u.shape[2])
+    call(kernels.long_convolution_backward, u, (*u.shape, taps), K.mT, u, gy, gK, gu)
+    return gu, gK.mT.contiguous()
+
+
+def _fake_backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
+    return like(u), like(K)
+
+
+def _save(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate(ctx: Any, gy: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.ops.resolvent.long_convolution_backward(*ctx.saved_tensors, gy)
+
+
+register(
+    "long_convolution_backward(Tensor u, Tensor K, Tensor gy) -> (Tensor gu, Tensor gK)",
+    backward,
+    _fake_backward,
+)
+long_convolution = register(
+    "long_convolution(Tensor u, Tensor K) -> Tensor",
+    _convolution,
+    lambda u, K: like(u),
+    Gradient(_differentiate, _save),
+)
