@@ -128,7 +128,7 @@ HOMES = {
         r"sqrt\(2 \* [\w.()]+ \+ 1",
         {"initialize/hippo.py", "initialize/ptd.py"},
     ),
-    "FFT convolution": (r"\birfft\(.*rfft|\brfft\(u\b", {"execute/convolve.py"}),
+    "FFT convolution": (r"\birfft\(.*rfft|\brfft\(u\b", {"kernels/long_convolution_ops.py"}),
     "conjugate halves": (r"diag_embed\(self\.values\.real\)", {"structure/diagonal.py"}),
     "atomic replacement": (r"\bos\.(replace|rename)\(", {"atomic.py"}),
 }

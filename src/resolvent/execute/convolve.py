@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.fft import irfft, rfft
 
 from resolvent import analysis
 from resolvent.execute.lti import final_state, in_closed_form
 from resolvent.kernels import long_convolution, vandermonde
+from resolvent.kernels.long_convolution_ops import by_transforms
 from resolvent.structure import Diagonal, Powers, markov
 from resolvent.system import Invariant
-
-
-def _dense(u: Tensor, K: Tensor) -> Tensor:
-    """Causal y_t = sum_j K_j u_{t-j}: u (b, l, m, p), K (m, q, p, l) -> (b, l, m, q)."""
-    length = u.shape[1]
-    size = 1 << (2 * length - 1).bit_length()
-    spectrum = torch.einsum("mqpf,bfmp->bfmq", rfft(K, size), rfft(u, size, dim=1))
-    return irfft(spectrum, size, dim=1)[:, :length]
 
 
 @in_closed_form
@@ -34,7 +26,7 @@ def convolve(
     length = u.shape[1]
     K = kernel(system, length)
     if system.mimo:
-        y = _dense(u, K)
+        y = by_transforms(u, K, lambda K, u: torch.einsum("mqpf,bfmp->bfmq", K, u))
     else:
         b, _, m, p = u.shape
         y = long_convolution(u.permute(0, 3, 1, 2).reshape(b * p, length, m), K)

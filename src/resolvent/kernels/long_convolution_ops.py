@@ -1,5 +1,6 @@
 """The long causal convolution as an op of `torch.library`, with its path on PyTorch operations."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,12 +10,17 @@ from torch.fft import irfft, rfft
 from resolvent.kernels.registry import Gradient, call, like, native_for, register
 
 
-def product(u: Tensor, K: Tensor) -> Tensor:
-    """Causal convolution of u (b, l, m) with K, (m, k) or (b, m, k), by PyTorch's transforms."""
+def by_transforms(u: Tensor, K: Tensor, multiply: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Causal convolution of u (b, l, ...) with K (..., k), given the product of their spectra."""
     length = u.shape[1]
     size = 1 << (2 * length - 1).bit_length()
-    left = rfft(K[..., :length], size).mT
-    return irfft(left * rfft(u, size, dim=1), size, dim=1)[:, :length]
+    spectrum = multiply(rfft(K[..., :length], size), rfft(u, size, dim=1))
+    return irfft(spectrum, size, dim=1)[:, :length]
+
+
+def product(u: Tensor, K: Tensor) -> Tensor:
+    """The same of each feature with its own kernel, u (b, l, m) and K (m, k) or (b, m, k)."""
+    return by_transforms(u, K, lambda K, u: K.mT * u)
 
 
 def _is_empty(u: Tensor, K: Tensor) -> bool:
