@@ -13,6 +13,7 @@ from resolvent.kernels import matrix_torch
 from resolvent.kernels.registry import (
     call,
     from_checkpoints,
+    gradients_again,
     kept_blocks,
     like,
     native_for,
@@ -99,19 +100,14 @@ def _or_empty(x: Tensor | None, other: Tensor) -> Tensor:
 def _backward_by_torch(
     inputs: tuple[Any, ...], gy: Tensor, gh_last: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """The op runs again."""
-    a, k, v, q, beta, h0, resets, lengths = inputs
-    h0 = gy.new_zeros(_state(k, v)) if h0 is None else h0
-    gh_last = torch.zeros_like(h0) if gh_last is None else gh_last
-    leaves = [x.detach().requires_grad_() for x in (a, k, v, q, _or_empty(beta, gy), h0)]
-    with torch.enable_grad():
-        a, k, v, q, strength, h0 = leaves
-        given = None if beta is None else strength
-        outputs = matrix_torch.scan(a, k, v, q, given, h0, resets, lengths)
-    grads = torch.autograd.grad(
-        outputs, leaves, (gy, gh_last), allow_unused=True, materialize_grads=True
-    )
-    return tuple(x.contiguous() for x in grads)
+    *tensors, h0, resets, lengths = inputs
+    shaped = _fake_backward(*inputs)
+    h0 = torch.zeros_like(shaped[-1]) if h0 is None else h0
+
+    def op(*given: Tensor) -> tuple[Tensor, Tensor]:
+        return matrix_torch.scan(*given, resets=resets, lengths=lengths)
+
+    return gradients_again(op, (*tensors, h0), shaped, (gy, gh_last))
 
 
 def _fake(a: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, ...]:

@@ -15,6 +15,7 @@ from resolvent.kernels.registry import (
     addresses,
     contiguous,
     from_checkpoints,
+    gradients_again,
     kept_blocks,
     like,
     native_for,
@@ -115,20 +116,14 @@ def reals(x: Tensor) -> Tensor:
 def _backward_by_torch(
     inputs: tuple[Any, ...], gy: Tensor, gh_last: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """The op runs again."""
-    a, b, c, d, u, h0, resets, lengths = inputs
-    d = u.new_zeros(c.shape[1]) if d is None else d
-    h0 = u.new_zeros(u.shape[0], a.numel()) if h0 is None else h0
-    gh_last = torch.zeros_like(h0) if gh_last is None else gh_last
-    leaves = [x.detach().requires_grad_() for x in (a, b, c, d, u, h0)]
-    with torch.enable_grad():
-        a, b, c, d, u, h0 = leaves
-        given = d if inputs[3] is not None else None
-        outputs = _by_torch(a, b, c, given, u, h0, resets, lengths)
-    grads = torch.autograd.grad(
-        outputs, leaves, (gy, gh_last), allow_unused=True, materialize_grads=True
-    )
-    return tuple(x.contiguous() for x in grads)
+    *tensors, h0, resets, lengths = inputs
+    shaped = _fake_backward(*inputs)
+    h0 = torch.zeros_like(shaped[-1]) if h0 is None else h0
+
+    def op(*given: Tensor) -> tuple[Tensor, Tensor]:
+        return _by_torch(*given, resets=resets, lengths=lengths)
+
+    return gradients_again(op, (*tensors, h0), shaped, (gy, gh_last))
 
 
 def _fake(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, *rest: Any) -> Any:

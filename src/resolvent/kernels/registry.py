@@ -103,6 +103,33 @@ def from_checkpoints(backward_op: str, saved: int, keeps_output: bool = False) -
     return Gradient(backward, save)
 
 
+def gradients_again(
+    op: Callable[..., tuple[Tensor, Tensor]],
+    inputs: Sequence[Tensor | None],
+    shaped: Sequence[Tensor],
+    grads: tuple[Tensor, Tensor | None],
+) -> tuple[Tensor, ...]:
+    """Gradients of PyTorch operations, which run again.
+
+    Args:
+        op: (inputs) -> (y, h_last), differentiable.
+        inputs: what it takes; None for what is not given.
+        shaped: a tensor shaped as the gradient of each input; that of one not given is zero.
+        grads: those of y and of h_last; None: zero.
+    """
+    pairs = list(zip(inputs, shaped, strict=True))
+    leaves = [(other if x is None else x).detach().requires_grad_() for x, other in pairs]
+    with torch.enable_grad():
+        given = zip(inputs, leaves, strict=True)
+        y, h_last = op(*(None if x is None else leaf for x, leaf in given))
+    gy, gh_last = grads
+    gh_last = torch.zeros_like(h_last) if gh_last is None else gh_last
+    found = torch.autograd.grad(
+        (y, h_last), leaves, (gy, gh_last), allow_unused=True, materialize_grads=True
+    )
+    return tuple(x.contiguous() for x in found)
+
+
 _library = torch.library.Library("resolvent", "DEF")
 
 
