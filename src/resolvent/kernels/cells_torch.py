@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from resolvent.kernels.registry import gradients_again
+
 Parts = tuple[Tensor, ...]
 Hold = Callable[[Tensor], tuple[Tensor, Tensor | float]]
 
@@ -142,12 +144,9 @@ def scan_backward(
     if marks[1] is not None:
         real = torch.arange(x.shape[1], device=x.device) < marks[1][:, None]
         x = torch.where(real[..., None], x, 0)
-    leaves = [x, weight, x.new_empty(0) if bias is None else bias, h0]
-    leaves = [v.detach().requires_grad_() for v in leaves]
-    with torch.enable_grad():
-        x, weight, given, h0 = leaves
-        outputs = scan(cell, x, weight, None if bias is None else given, h0, *marks)
-    grads = torch.autograd.grad(
-        outputs, leaves, (gh, glast), allow_unused=True, materialize_grads=True
-    )
-    return tuple(v.contiguous() for v in grads)
+
+    def op(*given: Tensor) -> tuple[Tensor, Tensor]:
+        return scan(cell, *given, resets=marks[0], lengths=marks[1])
+
+    shaped = x, weight, x.new_empty(0) if bias is None else bias, h0
+    return gradients_again(op, (x, weight, bias, h0), shaped, (gh, glast))

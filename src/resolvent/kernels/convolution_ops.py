@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from resolvent.kernels.registry import (
     Gradient,
     call,
+    gradients_again,
     like,
     native_for,
     register,
@@ -81,26 +82,15 @@ def _convolution_backward(*arguments: Any) -> tuple[Tensor, ...]:
     gy = torch.zeros_like(x) if gy is None else gy
     kernels = native_for(x)
     if kernels is None:
-        return _backward_by_torch(tensors, (resets, lengths, silu), gy, gtail)
+
+        def op(*given: Tensor) -> tuple[Tensor, Tensor]:
+            return _by_torch(*given, resets=resets, lengths=lengths, silu=silu)
+
+        return gradients_again(op, tensors, _fake_backward(x, weight), (gy, gtail))
     grads = _fake_backward(x, weight)
     given = (*tensors, *row_marks(resets, lengths), gy, gtail)
     call(kernels.convolution_backward, x, _sizes(x, weight, silu), *given, *grads)
     return grads
-
-
-def _backward_by_torch(
-    tensors: list[Any], rest: tuple[Any, ...], gy: Tensor, gtail: Tensor | None
-) -> tuple[Tensor, ...]:
-    """The op runs again."""
-    x, weight, bias, tail = tensors
-    gtail = _tail_like(x, weight).zero_() if gtail is None else gtail
-    bias = x.new_zeros(x.shape[2]) if bias is None else bias
-    tail = torch.zeros_like(gtail) if tail is None else tail
-    leaves: Any = [t.detach().requires_grad_() for t in (x, weight, bias, tail)]
-    with torch.enable_grad():
-        outputs = _by_torch(*leaves, *rest)
-    grads = torch.autograd.grad(outputs, leaves, (gy, gtail), materialize_grads=True)
-    return tuple(g.contiguous() for g in grads)
 
 
 def _tail_like(x: Tensor, weight: Tensor) -> Tensor:
