@@ -226,6 +226,10 @@ class Discrete:
         m = self.D.shape[0]
         return m, self.form.n, 1 if self.mimo else p
 
+    def initial_state(self, u: Tensor) -> Tensor:
+        """Zeros (b, m, n, p or 1), for inputs u (b, l, ..., p)."""
+        return u.new_zeros((u.shape[0], *self.state_shape(u.shape[-1])), dtype=self.form.dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class Invariant(Discrete):

@@ -60,6 +60,15 @@ def test_many_channels_and_steps_are_rounded_as_sums_of_all_steps(backend):
 
 
 @every_backend
+def test_rows_do_not_touch_each_other(backend):
+    u, K = real(3, 33, 5), real(5, 33)
+    with using(backend):
+        alone = long_convolution(u[1:2], K)
+        u[0], u[2] = torch.nan, 1e20
+        assert torch.equal(long_convolution(u, K)[1:2], alone)
+
+
+@every_backend
 def test_opcheck_and_gradcheck(backend):
     u, K = real(3, 70, 3).requires_grad_(), real(3, 70).requires_grad_()
     with using(backend):

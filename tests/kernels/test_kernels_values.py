@@ -13,6 +13,7 @@ from kernels.kernel_cases import (
     every_backend,
     largest_difference,
     normal,
+    real,
     run,
     scan_problems,
     ssm_problems,
@@ -68,6 +69,16 @@ def _of_length(op, length):
 
 
 @every_backend
+def test_without_modes_only_the_skip_is_left(backend):
+    u, d, none = real(2, 150, 3), real(3), normal(3, 0, is_complex=True)
+    with using(backend):
+        found = run(skipping(diagonal_ssm), Problem((none, none, none, u, None, d), None, None))
+    assert torch.equal(found[0], d * u)
+    expected = run(skipping(ssm_reference), Problem((none, none, none, u, None, d), None, None))
+    assert largest_difference(found, expected) < ACCURACY
+
+
+@every_backend
 def test_long_rows_cross_blocks_with_resets_and_lengths(backend):
     torch.manual_seed(3)
     m, n, length = 5, 6, 700
@@ -83,6 +94,27 @@ def test_long_rows_cross_blocks_with_resets_and_lengths(backend):
     with using(backend):
         fast = run(diagonal_ssm, problem)
     assert largest_difference(fast, run(ssm_reference, problem)) < ACCURACY
+
+
+@every_backend
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_gradients_by_the_convolution_kernel(backend, is_complex):
+    """Sizes at which the native backward pass takes them, where it is not asked for the state."""
+    torch.manual_seed(5)
+    b, length, m, n = 5, 257, 3, 17
+    a, c = decays(m, n, is_complex=is_complex), normal(m, n, is_complex=is_complex)
+    tensors = (a, c.flip(0), c, real(b, length, m), real(m))
+    for lengths in (None, torch.tensor([257, 256, 100, 0, 1])):
+        if lengths is not None:
+            tensors[3][1, 256:] = torch.nan  # padding may hold anything
+        grads = []
+        for name in (backend, "torch"):
+            leaves = [x.clone().requires_grad_() for x in tensors]
+            with using(name):
+                y, _ = diagonal_ssm(*leaves[:4], None, None, lengths, d=leaves[4])
+                weight = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)
+                grads.append([y.detach(), *torch.autograd.grad((y * weight).sum(), leaves)])
+        assert largest_difference(*grads) < ACCURACY
 
 
 @every_backend

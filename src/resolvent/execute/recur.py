@@ -22,12 +22,16 @@ from resolvent.system import Discrete, Invariant, Sampled, Varying
 def recur(
     system: Discrete,
     u: Tensor,
-    h0: Tensor,
+    h0: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
     gate: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fused recurrence; arguments as in :func:`resolvent.execute.run`."""
+    if is_bank(system, u):
+        y, h = _bank(system, u, h0, resets, lengths)
+        return gated(y, gate), h
+    h0 = system.initial_state(u) if h0 is None else h0
     if u.shape[-1] == 1 and is_selective(system):
         z = None if gate is None else gate[..., 0]
         y, h = selective_scan(_select(system), u[..., 0], h0[..., 0], resets, lengths, gate=z)
@@ -48,11 +52,25 @@ def _recur(
         return matrix(system, u, h0, resets, lengths)
     if is_dense_pair(system):
         return _dense(system, u, h0, resets, lengths)
-    if isinstance(system, Varying) or system.mimo or u.shape[-1] != 1:
-        return _states(system, u, h0, resets, lengths)
+    return _states(system, u, h0, resets, lengths)
+
+
+def is_bank(system: Discrete, u: Tensor) -> bool:
+    """Whether each head has one input and one output and does the same at every step."""
+    return isinstance(system, Invariant) and not system.mimo and u.shape[-1] == 1
+
+
+def _bank(
+    system: Discrete,
+    u: Tensor,
+    h0: Tensor | None,
+    resets: Tensor | None,
+    lengths: Tensor | None,
+) -> tuple[Tensor, Tensor]:
     a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
     d = system.D[:, 0] if system.D.shape[1] else None
-    y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], h0[..., 0], resets, lengths, d=d)
+    start = None if h0 is None else h0[..., 0]
+    y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], start, resets, lengths, d=d)
     return y[..., None], h[..., None]
 
 

@@ -58,21 +58,20 @@ def run(
     if reason:
         raise ValueError(f"execution: {execution!r} is illegal here: {reason}")
     shape = (u.shape[0], *system.state_shape(u.shape[-1]))
-    if h0 is None:
-        h0 = u.new_zeros(shape, dtype=system.form.dtype)
-    elif h0.shape != shape:
+    if h0 is not None and h0.shape != shape:
         raise ValueError(
             f"h0: expected shape {shape}, got {tuple(h0.shape)}; pass a state of the same layer "
             "and the same number of rows"
         )
+    start = system.initial_state(u) if h0 is None else h0
     if u.numel() == 0:  # no rows or no steps
-        return gated(system.skip(u.sum(3) if system.writes else u, u), gate), h0
+        return gated(system.skip(u.sum(3) if system.writes else u, u), gate), start
     # padding may hold anything, even NaN: it is cleared here, before and after, for all executions
     real = None if lengths is None else real_steps(lengths, u.shape[1])
     u = zero_padding(u, real)
-    if execution == "recur":
+    if execution == "recur":  # which is told if there is no state
         y, h = recur(system, u, h0, resets, lengths, gate)
     else:
-        y, h = _RUN[execution](system, u, h0, resets, lengths)
+        y, h = _RUN[execution](system, u, start, resets, lengths)
         y = gated(y, gate)
     return zero_padding(y, real), h

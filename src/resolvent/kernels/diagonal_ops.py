@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_torch, scan_torch
+from resolvent.kernels import diagonal_torch, long_convolution_ops, scan_torch
 from resolvent.kernels.registry import (
     Gradient,
     addresses,
@@ -112,10 +112,41 @@ def _ssm(
     return y, h_last, checkpoints
 
 
+def differentiates_kernel(a: Tensor, u: Tensor, h0: Tensor | None, resets: Tensor | None) -> bool:
+    """Whether gradients of `ssm` come by those of its convolution kernel, as measured.
+
+    That costs transforms in place of work that grows with the number of modes; the kernel's own
+    part is shared by all rows. A convolution knows neither a state before it nor resets.
+    """
+    if h0 is not None or resets is not None or native_for(u) is None:
+        return False
+    (batch, length, _), modes = u.shape, a.shape[1] * (2 if a.is_complex() else 1)
+    return batch >= 4 and modes >= 16 and 256 <= length <= 1 << 14
+
+
+def _kernel_backward(
+    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, lengths: Tensor | None, gy: Tensor
+) -> tuple[Tensor, ...]:
+    """Gradients through y = K * u, where K_t = 2 Re sum_n c_n b_n a_n^t answers to an impulse."""
+    if lengths is not None:
+        real = (torch.arange(u.shape[1]) < lengths[:, None])[..., None]
+        u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
+    impulse = torch.zeros_like(u[:1])
+    impulse[:, 0] = 1
+    system = (a, torch.ones_like(b), b * c, d, impulse, None, None, None)
+    K, _, checkpoints = _ssm(*system, keep=True)
+    gu, gK = long_convolution_ops.backward(u, K[0].mT, gy)
+    ga, _, gw, gd, _, _ = _ssm_backward(*system, checkpoints, gK.mT[None], None)
+    gb, gc = (gw * x.conj().resolve_conj() for x in (c, b))
+    return ga, gb, gc, gd, gu, a.new_empty(u.shape[0], *a.shape)
+
+
 def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, (checkpoints, gy, gh_last) = arguments[:8], arguments[8:]
     a, b, c, d, u, h0, resets, lengths = inputs
     gy = torch.zeros_like(u) if gy is None else gy
+    if gh_last is None and differentiates_kernel(a, u, h0, resets):
+        return _kernel_backward(a, b, c, d, u, lengths, gy)
     kernels = native_for(u)
     if kernels is None:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last

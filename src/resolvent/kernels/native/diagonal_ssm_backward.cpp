@@ -144,11 +144,14 @@ class Pass {
       count_ = split(array_.rows, row, size_.l, from, std::min(from + kBlock, stop), runs_);
       const Index checkpoint = (row * blocks + from / kBlock - 1) * numbers;
       within_chunks(u.block(from), gy.block(from), gu.block(from));
-      for (Index k = 0; k < tile_.modes; ++k) {
-        const Index begin = k * kBlock / tile_.modes, end = (k + 1) * kBlock / tile_.modes;
+      const auto copy = [&](Index begin, Index end) {
         u.read(from - kBlock, begin, end);
         gy.read(from - kBlock, begin, end);
         gu.write(from + kBlock, begin, end);
+      };
+      if (!tile_.modes) copy(0, kBlock);
+      for (Index k = 0; k < tile_.modes; ++k) {
+        copy(k * kBlock / tile_.modes, (k + 1) * kBlock / tile_.modes);
         H before{};
         if (from > 0)
           before = tile_.recall(array_.checkpoints + checkpoint, k);

@@ -63,10 +63,13 @@ void diagonal_ssm_forward(const SsmSize& size, const SsmForward<Real>& array) {
         convolve<1>(table.K, u, y, run->rest, run->stop);
       }
       const Index checkpoint = (row * blocks + from / kBlock - 1) * numbers;
-      for (Index k = 0; k < tile.modes; ++k) {
-        const Index first = k * kBlock / tile.modes, last = (k + 1) * kBlock / tile.modes;
+      const auto copy = [&](Index first, Index last) {
         inputs.read(from + kBlock, first, last);
         outputs.write(from - kBlock, first, last);
+      };
+      if (!tile.modes) copy(0, kBlock);
+      for (Index k = 0; k < tile.modes; ++k) {
+        copy(k * kBlock / tile.modes, (k + 1) * kBlock / tile.modes);
         if (array.checkpoints && from > 0) tile.keep(array.checkpoints + checkpoint, k, s[k]);
         H state = s[k];
         for (const Run* run = runs; run < runs + count; ++run) {
