@@ -102,6 +102,15 @@ inline V polynomial(const Element<V> (&c)[count], V x) {
   return sum;
 }
 
+// The same of several vectors, each operation for all of them before the next: a processor looks only
+// so far ahead for what need not wait.
+template <class V, std::size_t count, std::size_t vectors>
+inline void polynomial(const Element<V> (&c)[count], const V (&x)[vectors], V (&sums)[vectors]) {
+  for (V& sum : sums) sum = all<V>(c[count - 1]);
+  for (std::size_t i = count - 1; i-- > 0;)
+    for (std::size_t j = 0; j < vectors; ++j) sums[j] = sums[j] * x[j] + c[i];
+}
+
 // An integer, and how it looks when it is added to kRound: in the lowest bits.
 template <class V>
 struct Whole {
@@ -149,6 +158,17 @@ template <class V>
 inline V exp2_normal(V x) {
   const Whole<V> k = nearest_integer(x);
   return scaled(polynomial(Constants<Element<V>>::kExp2Short, x - k.value), k);
+}
+
+// The same in place of several vectors.
+template <class V, std::size_t vectors>
+inline void exp2_normal(V (&x)[vectors]) {
+  Whole<V> k[vectors];
+  V sums[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) k[j] = nearest_integer(x[j]);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j].value;
+  polynomial(Constants<Element<V>>::kExp2Short, x, sums);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = scaled(sums[j], k[j]);
 }
 
 // 2^x; what is too small or too large for a normal number is the smallest or the largest one.

@@ -6,7 +6,6 @@
 //   g  = g a
 //
 // The states are computed again, block by block, from those that the forward pass kept.
-
 #include "interleave.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
@@ -18,31 +17,32 @@ namespace {
 // Pieces of work to aim for, and the least strips that make one.
 inline constexpr Index kItems = 8, kStrips = 4;
 
-// A ribbon in one row.
+// A band in one row.
 template <class Real>
 class Part {
   using V = Vector<Real>;
   using Block = typename Ribbon<Real>::Block;
 
  public:
-  static Index scratch(Index n) {
-    return 4 * sizeof(Block) / sizeof(V) + Ribbon<Real>::kMost * (4 * n + 2) +
-           2 * n * kBlock / kLanes<Real>;
+  static Index scratch(Index n, Index strips) {
+    return 4 * sizeof(Block) / sizeof(V) + strips * (4 * n + 2) + 2 * n * kBlock / kLanes<Real>;
   }
 
   Part(const SelectiveSize& size, const SelectiveBackward<Real>& array, Index row,
-       const Ribbon<Real>& ribbon, V* scratch)
+       const Band<Real>& band, V* scratch)
       : size_(size), array_(array), in_(array.in), row_(row), stop_(in_.rows.stop(row, size.l)),
-        n_(size.n), ribbon_(ribbon), u_(*reinterpret_cast<Block*>(scratch)), dt_((&u_)[1]),
+        n_(size.n), band_(band), u_(*reinterpret_cast<Block*>(scratch)), dt_((&u_)[1]),
         gy_((&u_)[2]), z_((&u_)[3]), own_(reinterpret_cast<V*>(&u_ + 4)),
-        gB_(reinterpret_cast<Real*>(own_ + Ribbon<Real>::kMost * (4 * n_ + 2))),
+        gB_(reinterpret_cast<Real*>(own_ + (band.end - band.begin) * (4 * n_ + 2))),
         gC_(gB_ + n_ * kBlock) {}
 
-  // Gradients of B and C, summed over the ribbon, go to (l, stride).
+  // Gradients of B and C, summed over the band, go to (l, stride).
   void run(Real* gB, Real* gC, Index stride) {
-    for (Index i = 0; i < ribbon_.count; ++i) start(ribbon_.strips[i], own(i));
-    for (Real* series : {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr})
-      if (series) ribbon_.clear(series + step(stop_), size_.l - stop_);
+    band_.for_ribbons([&](const auto& ribbon) {
+      for (Index i = 0; i < ribbon.count; ++i) start(ribbon.strips[i], own(ribbon, i));
+      for (Real* series : {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr})
+        if (series) ribbon.clear(series + step(stop_), size_.l - stop_);
+    });
     for (Index t = stop_; t < size_.l; ++t) {
       std::fill_n(gB + t * stride, n_, Real{});
       std::fill_n(gC + t * stride, n_, Real{});
@@ -50,14 +50,16 @@ class Part {
     for (Index from = (stop_ - 1) / kBlock * kBlock; from >= 0 && stop_ > 0; from -= kBlock) {
       std::fill_n(gB_, 2 * n_ * kBlock, Real{});
       const Index count = std::min(kBlock, stop_ - from);
-      block(from, count);
+      band_.for_ribbons([&](const auto& ribbon) { block(ribbon, from, count); });
       for (Index t = 0; t < count; ++t)
         for (Index k = 0; k < n_; ++k) {
           gB[(from + t) * stride + k] = gB_[k * kBlock + t];
           gC[(from + t) * stride + k] = gC_[k * kBlock + t];
         }
     }
-    for (Index i = 0; i < ribbon_.count; ++i) finish(ribbon_.strips[i], own(i));
+    band_.for_ribbons([&](const auto& ribbon) {
+      for (Index i = 0; i < ribbon.count; ++i) finish(ribbon.strips[i], own(ribbon, i));
+    });
   }
 
  private:
@@ -65,8 +67,8 @@ class Part {
   struct Own {
     V *rates, *states, *g, *gA, *gD, *gbias;
   };
-  Own own(Index i) const {
-    V* at = own_ + i * (4 * n_ + 2);
+  Own own(const Ribbon<Real>& ribbon, Index i) const {
+    V* at = own_ + (ribbon.begin - band_.begin + i) * (4 * n_ + 2);
     return {at, at + n_, at + 2 * n_, at + 3 * n_, at + 4 * n_, at + 4 * n_ + 1};
   }
   Index state() const { return row_ * size_.m * n_; }
@@ -89,38 +91,40 @@ class Part {
     strip.write(array_.gbias + row_ * size_.m, *own.gbias);
   }
 
-  void block(Index from, Index count) {
-    ribbon_.read(in_.u + step(from), count, u_);
-    ribbon_.read(in_.dt + step(from), count, dt_);
-    ribbon_.read(array_.gy + step(from), count, gy_);
-    if (in_.z) ribbon_.read(in_.z + step(from), count, z_);
-    recall(from);
+  void block(const Ribbon<Real>& ribbon, Index from, Index count) {
+    ribbon.read(in_.u + step(from), count, u_);
+    ribbon.read(in_.dt + step(from), count, dt_);
+    ribbon.read(array_.gy + step(from), count, gy_);
+    if (in_.z) ribbon.read(in_.z + step(from), count, z_);
+    recall(ribbon, from);
     const Real* const series[] = {in_.u, in_.dt, array_.gy, in_.z};
-    const Index before = std::max<Index>(from - kBlock, 0);
-    for (Index i = 0; i < ribbon_.count; ++i) {
-      const Strip<Real>& strip = ribbon_.strips[i];
+    const Index before = step(std::max<Index>(from - kBlock, 0));
+    for (Index i = 0; i < ribbon.count; ++i) {
+      const Strip<Real>& strip = ribbon.strips[i];
+      const Own own = this->own(ribbon, i);
       prepare(strip, i, count);
-      cover<kModes>(0, n_, [&](Index k, auto modes) {
-        const Real* const next = ahead(series, k, step(before) + strip.first);
-        sweep<modes.value>(strip.group, own(i), i, Steps{from, count, next}, k);
+      for_modes(n_, are_normal(dt_[i], count, own.rates, n_), [&](Index k, auto modes, auto normal) {
+        const Real* const next = ahead(series, k, before + strip.first);
+        sweep<modes.value, normal.value>(own, i, Steps<Real>{from, count, strip.group, k, next});
       });
-      conclude(strip, own(i), i, count);
+      conclude(strip, own, i, count);
     }
-    ribbon_.write(array_.gu + step(from), count, u_);
-    ribbon_.write(array_.gdt + step(from), count, dt_);
-    if (in_.z) ribbon_.write(array_.gz + step(from), count, z_);
+    ribbon.write(array_.gu + step(from), count, u_);
+    ribbon.write(array_.gdt + step(from), count, dt_);
+    if (in_.z) ribbon.write(array_.gz + step(from), count, z_);
   }
 
   // The states before a block.
-  void recall(Index from) const {
+  void recall(const Ribbon<Real>& ribbon, Index from) const {
     const Index blocks = (size_.l - 1) / kBlock, block = row_ * blocks + from / kBlock - 1;
     for (Index k = 0; k < n_; ++k)
-      for (Index i = 0; i < ribbon_.count; ++i) {
-        const Strip<Real>& strip = ribbon_.strips[i];
+      for (Index i = 0; i < ribbon.count; ++i) {
+        const Strip<Real>& strip = ribbon.strips[i];
+        V& h = own(ribbon, i).states[k];
         if (from > 0)
-          own(i).states[k] = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
+          h = strip.read(array_.checkpoints + (block * n_ + k) * size_.m);
         else
-          own(i).states[k] = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
+          h = in_.h0 ? strip.gather(in_.h0 + state(), n_, k) : V{};
       }
   }
 
@@ -154,33 +158,28 @@ class Part {
     *own.gbias = *own.gbias + gbias;
   }
 
-  // Steps of a block, and what is fetched meanwhile.
-  struct Steps {
-    Index from, count;
-    const Real* next;
-  };
   // `modes` modes of strip i through a block, there and back.
-  template <int modes>
-  void sweep(Index group, const Own& own, Index i, const Steps& steps, Index k) {
-    const auto [from, count, next] = steps;
-    const Index at = row_ * size_.l + from, stride = size_.g * n_;
-    const Real *B = in_.B + (at * size_.g + group) * n_ + k;
-    const Real *C = in_.C + (at * size_.g + group) * n_ + k;
-    const bool* resets = in_.rows.resets ? in_.rows.resets + at : nullptr;
+  template <int modes, bool normal>
+  [[gnu::noinline]] void sweep(const Own& own, Index i, const Steps<Real>& steps) {
+    const Real *B = steps.of(in_.B, row_, size_), *C = steps.of(in_.C, row_, size_);
+    const bool* resets = in_.rows.resets ? in_.rows.resets + row_ * size_.l + steps.from : nullptr;
+    const Index stride = size_.g * n_, count = steps.count, k = steps.first;
     const auto dt = dt_[i], u = u_[i], gy = gy_[i];
-    V decays[kBlock][modes], h[modes];
+    V decays[kBlock][modes], rates[modes], h[modes];
     V states[kBlock][modes];  // before each step, whether or not it is dropped
-    decay(dt, count, own.rates + k, decays);
+    std::copy_n(own.rates + k, modes, rates);
     std::copy_n(own.states + k, modes, h);
     for (Index t = 0; t < count; ++t) {
-      __builtin_prefetch(next + t * size_.m);
+      __builtin_prefetch(steps.next + t * size_.m);
       for (int j = 0; j < modes; ++j) states[t][j] = h[j];
+      V a[modes], read = read_[t];
+      decay<normal>(dt[t], rates, a);
       if (resets && resets[t])
-        for (int j = 0; j < modes; ++j) h[j] = decays[t][j] = V{};
+        for (int j = 0; j < modes; ++j) h[j] = a[j] = V{};
       const V push = dt[t] * u[t];
-      V read = read_[t];
       for (int j = 0; j < modes; ++j) {
-        h[j] = decays[t][j] * h[j] + push * B[t * stride + j];
+        decays[t][j] = a[j];
+        h[j] = a[j] * h[j] + push * B[t * stride + j];
         read = read + h[j] * C[t * stride + j];
       }
       read_[t] = read;
@@ -189,23 +188,27 @@ class Part {
     std::copy_n(own.g + k, modes, g);
     constexpr Index kSteps = kLanes<Real>;
     V gB[modes][kSteps], gC[modes][kSteps];  // of some steps, by channel
-    for (Index t = 0; t < kSteps; ++t)
+    for (Index t = count % kSteps; t % kSteps; ++t)
       for (int j = 0; j < modes; ++j) gB[j][t] = gC[j][t] = V{};
     for (Index last = count; last > 0;) {
       const Index first = (last - 1) / kSteps * kSteps;
       for (Index t = last - 1; t >= first; --t) {
         const V push = dt[t] * u[t];
-        V gread = gread_[t], grate = grate_[t];
+        V gread = gread_[t], grate = grate_[t], q[modes];
+        for (int j = 0; j < modes; ++j) g[j] = g[j] + gy[t] * C[t * stride + j];
         for (int j = 0; j < modes; ++j) {
           gC[j][t - first] = gy[t] * h[j];
-          g[j] = g[j] + gy[t] * C[t * stride + j];
           gB[j][t - first] = g[j] * push;
           gread = gread + g[j] * B[t * stride + j];
+        }
+        for (int j = 0; j < modes; ++j) {
           h[j] = states[t][j];
           g[j] = g[j] * decays[t][j];
-          const V q = g[j] * h[j];
-          grate = grate + q * own.rates[k + j];
-          gA[j] = gA[j] + q * dt[t];
+          q[j] = g[j] * h[j];
+        }
+        for (int j = 0; j < modes; ++j) {
+          grate = grate + q[j] * rates[j];
+          gA[j] = gA[j] + q[j] * dt[t];
         }
         gread_[t] = gread;
         grate_[t] = grate;
@@ -230,8 +233,8 @@ class Part {
   const SelectiveBackward<Real>& array_;
   const SelectiveInput<Real>& in_;
   Index row_, stop_, n_;
-  const Ribbon<Real>& ribbon_;
-  Block &u_, &dt_, &gy_, &z_;  // inputs, then their gradients
+  const Band<Real>& band_;
+  Block &u_, &dt_, &gy_, &z_;  // of a ribbon; inputs, then their gradients
   V* own_;
   Real *gB_, *gC_;  // of a block, (n, kBlock)
   V slope_[kBlock];  // of dt in what was given, if there is a bias
@@ -247,13 +250,14 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
   const Index strips = Strip<Real>::in_group(size.m / std::max<Index>(size.g, 1)), n = size.n;
   // How many parts there are depends on the sizes alone, so that the sums do not depend on threads.
   const Index wanted = std::max<Index>(1, kItems / std::max<Index>(size.b * size.g, 1));
-  const Index most = std::clamp(strips / wanted, kStrips, Ribbon<Real>::kMost);
+  const Index most = std::max(strips / wanted, kStrips);
   const Index parts = std::max<Index>(1, (strips + most - 1) / most), items = size.b * size.g * parts;
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * n * 16);
   const Index series = size.l * n, parameters = size.m * n;
   for (Real* series : {array.gu, array.gdt, array.in.z ? array.gz : nullptr})
     prefer_large_pages(series, size.b * size.l * size.m);
-  const Buffer<V> scratch(threads * Part<Real>::scratch(n));
+  const Index own_scratch = Part<Real>::scratch(n, most);
+  const Buffer<V> scratch(threads * own_scratch);
   const Buffer<Real> split(parts > 1 ? 2 * items * series : 0);
   const Buffer<Real> sums(size.b * (parameters + 2 * size.m));
   SelectiveBackward<Real> own = array;
@@ -263,9 +267,8 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
 
   parallel_for(items, threads, [&](Index item, int thread) {
     const Index part = item % parts, group = item / parts % size.g, row = item / parts / size.g;
-    const Index first = group * strips + part * strips / parts;
-    const Ribbon<Real> ribbon(size.m, size.g, first, group * strips + (part + 1) * strips / parts);
-    Part<Real> pass(size, own, row, ribbon, scratch.data() + thread * Part<Real>::scratch(n));
+    const Band<Real> band(size.m, size.g, group, part, parts);
+    Part<Real> pass(size, own, row, band, scratch.data() + thread * own_scratch);
     if (parts > 1) {
       Real* at = split.data() + 2 * item * series;
       pass.run(at, at + series, n);
@@ -280,13 +283,10 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
       for (Index group = 0; group < size.g; ++group)
         for (Index k = 0; k < n; ++k) {
           const Real* from = split.data() + 2 * (row * size.g + group) * parts * series + t * n + k;
-          Real gB = 0, gC = 0;
-          for (Index part = 0; part < parts; ++part) {
-            gB += from[2 * part * series];
-            gC += from[(2 * part + 1) * series];
-          }
-          array.gB[(step * size.g + group) * n + k] = gB;
-          array.gC[(step * size.g + group) * n + k] = gC;
+          Real sums[2] = {};
+          for (Index i = 0; i < 2 * parts; ++i) sums[i % 2] += from[i * series];
+          array.gB[(step * size.g + group) * n + k] = sums[0];
+          array.gC[(step * size.g + group) * n + k] = sums[1];
         }
     });
   add_up(own.gA, size.b, parameters, array.gA);

@@ -34,19 +34,48 @@ template <class V, class Steps>
   for (Index t = 0; t < count; ++t) z[t] = z[t] * s[t];
 }
 
-// The decays of some modes, decays[t][i] = exp(dt_t A_i), from rates A log2(e).
-template <int modes, class V, class Steps>
-[[gnu::noinline]] void decay(Steps dt, Index count, const V* rates, V (*decays)[modes]) {
-  V longest{};
+// Whether the decays of a block are normal numbers, from rates A log2(e).
+template <class V, class Steps>
+bool are_normal(Steps dt, Index count, const V* rates, Index n) {
+  V longest{}, fastest{};
   for (Index t = 0; t < count; ++t) longest = larger(longest, magnitude(dt[t]));
-  for (int i = 0; i < modes; ++i) {
-    const V rate = rates[i];
-    if (everywhere(longest * magnitude(rate) <= kNormal<Element<V>>))
-      for (Index t = 0; t < count; ++t) decays[t][i] = exp2_normal(dt[t] * rate);
-    else
-      for (Index t = 0; t < count; ++t) decays[t][i] = exp2(dt[t] * rate);
-  }
+  for (Index k = 0; k < n; ++k) fastest = larger(fastest, magnitude(rates[k]));
+  return everywhere(longest * fastest <= kNormal<Element<V>>);
 }
+
+// The decays of some modes in a step, exp(dt A).
+template <bool normal, class V, std::size_t modes>
+inline void decay(V dt, const V (&rates)[modes], V (&decays)[modes]) {
+  for (std::size_t k = 0; k < modes; ++k) decays[k] = dt * rates[k];
+  if constexpr (normal)
+    exp2_normal(decays);
+  else
+    for (V& a : decays) a = exp2(a);
+}
+
+// Calls body(first mode, modes, normal) for the modes of a strip, kModes at a time.
+template <class Body>
+inline void for_modes(Index n, bool normal, const Body& body) {
+  cover<kModes>(0, n, [&](Index first, auto modes) {
+    if (normal)
+      body(first, modes, std::true_type{});
+    else
+      body(first, modes, std::false_type{});
+  });
+}
+
+// A block for some modes of a strip: steps, the group of the strip, the first mode, and what to fetch
+// meanwhile.
+template <class Real>
+struct Steps {
+  Index from, count, group, first;
+  const Real* next;
+
+  // Where B or C, of shape (b, l, g, n), begins.
+  const Real* of(const Real* array, Index row, const SelectiveSize& size) const {
+    return array + ((row * size.l + from) * size.g + group) * size.n + first;
+  }
+};
 
 // What to fetch while the modes from `first` on are worked on: one of the series in its turn, at a step.
 template <class Real>

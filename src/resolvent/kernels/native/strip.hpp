@@ -76,11 +76,12 @@ struct Ribbon {
     Column<V, kRow> operator[](Index strip) { return {rows[0] + strip}; }
   };
 
-  Index m, count, first = 0, channels = 0;  // strips; the first channel, and how many
+  Index m, begin, count;          // of the whole series; the first strip, and how many
+  Index first = 0, channels = 0;  // the first channel, and how many
   Strip<Real> strips[kMost];
 
   // Strips [begin, end) of all strips, at most kMost.
-  Ribbon(Index m, Index groups, Index begin, Index end) : m(m), count(end - begin) {
+  Ribbon(Index m, Index groups, Index begin, Index end) : m(m), begin(begin), count(end - begin) {
     for (Index i = 0; i < count; ++i) {
       strips[i] = Strip<Real>(m, groups, begin + i);
       channels += strips[i].channels;
@@ -89,17 +90,52 @@ struct Ribbon {
   }
   void read(const Real* series, Index steps, Block& block) const {
     for (Index t = 0; t < steps; ++t) {
-      Real* const row = reinterpret_cast<Real*>(block.rows[t]);
-      std::copy_n(series + t * m + first, channels, row);
-      std::fill(row + channels, row + count * kLanes<Real>, Real{});
+      const Real* const from = series + t * m + first;
+      if (whole()) {
+        for (Index i = 0; i < kMost; ++i) block.rows[t][i] = load<V>(from + i * kLanes<Real>);
+      } else {
+        Real* const row = reinterpret_cast<Real*>(block.rows[t]);
+        std::copy_n(from, channels, row);
+        std::fill(row + channels, row + count * kLanes<Real>, Real{});
+      }
     }
   }
   void write(Real* series, Index steps, const Block& block) const {
-    for (Index t = 0; t < steps; ++t)
-      std::copy_n(reinterpret_cast<const Real*>(block.rows[t]), channels, series + t * m + first);
+    for (Index t = 0; t < steps; ++t) {
+      Real* const to = series + t * m + first;
+      if (whole())
+        for (Index i = 0; i < kMost; ++i) store(to + i * kLanes<Real>, block.rows[t][i]);
+      else
+        std::copy_n(reinterpret_cast<const Real*>(block.rows[t]), channels, to);
+    }
   }
   void clear(Real* series, Index steps) const {
     for (Index t = 0; t < steps; ++t) std::fill_n(series + t * m + first, channels, Real{});
+  }
+
+ private:
+  bool whole() const { return channels == kMost * kLanes<Real>; }
+};
+
+// One of some equal parts of a group's strips, as ribbons of about the same width. They pass a block of
+// steps one after the other: what lies on one page is wanted soon again.
+template <class Scalar>
+struct Band {
+  Index m, groups, begin, end;
+
+  Band(Index m, Index groups, Index group, Index part, Index parts) : m(m), groups(groups) {
+    const Index strips = Strip<Scalar>::in_group(m / groups);
+    begin = group * strips + part * strips / parts;
+    end = group * strips + (part + 1) * strips / parts;
+  }
+
+  // Calls body(ribbon).
+  template <class Body>
+  void for_ribbons(const Body& body) const {
+    const Index strips = end - begin;
+    const Index count = (strips + Ribbon<Scalar>::kMost - 1) / Ribbon<Scalar>::kMost;
+    for (Index i = 0; i < count; ++i)
+      body(Ribbon<Scalar>(m, groups, begin + i * strips / count, begin + (i + 1) * strips / count));
   }
 };
 
