@@ -101,7 +101,7 @@ def test_long_rows_cross_blocks_with_resets_and_lengths(backend):
 def test_gradients_by_the_convolution_kernel(backend, is_complex):
     """Sizes at which the native backward pass takes them, where it is not asked for the state."""
     torch.manual_seed(5)
-    b, length, m, n = 5, 257, 3, 17
+    b, length, m, n = 5, 257, 3, 33
     a, c = decays(m, n, is_complex=is_complex), normal(m, n, is_complex=is_complex)
     tensors = (a, c.flip(0), c, real(b, length, m), real(m))
     for lengths in (None, torch.tensor([257, 256, 100, 0, 1])):

@@ -115,7 +115,7 @@ def diagonal_ssm(
     Initialization of Diagonal State Space Models"). Where they are real, y_t = sum_n c_n h_{t,n} +
     d u_t. The states are never stored, not in the backward pass either: beside u and y, training
     keeps one state in 64, or none where gradients come by those of the convolution kernel: natively
-    for at least four rows of 256 to 16,384 steps with 16 or more states, neither h0 nor resets, and
+    for at least four rows of 256 to 16,384 steps with 32 or more states, neither h0 nor resets, and
     no gradient of h_last.
 
     Args:

@@ -121,7 +121,7 @@ def differentiates_kernel(a: Tensor, u: Tensor, h0: Tensor | None, resets: Tenso
     if h0 is not None or resets is not None or native_for(u) is None:
         return False
     (batch, length, _), modes = u.shape, a.shape[1] * (2 if a.is_complex() else 1)
-    return batch >= 4 and modes >= 16 and 256 <= length <= 1 << 14
+    return batch >= 4 and modes >= 32 and 256 <= length <= 1 << 14
 
 
 def _kernel_backward(
