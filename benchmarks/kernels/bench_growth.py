@@ -91,7 +91,7 @@ def ops() -> dict[str, tuple[Op, Callable[[int], tuple[Tensor, ...]]]]:
             lambda l: (spin[0], torch.randn(2 * n, m), torch.randn(m, 2 * n), torch.randn(1, l, m)),
         ),
         "diagonal_scan": (
-            lambda *x: diagonal_scan(*x)[0].real,
+            lambda *x: torch.view_as_real(diagonal_scan(*x)[0]),
             lambda l: (spin[0], torch.randn(1, l, n, dtype=spin.dtype)),
         ),
         "matrix_scan": (lambda *x: matrix_scan(*x)[0], matrix),

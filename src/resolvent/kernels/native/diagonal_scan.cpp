@@ -6,6 +6,7 @@
 
 #include "diagonal.hpp"
 #include "interleave.hpp"
+#include "memory.hpp"
 #include "parallel.hpp"
 
 namespace resolvent {
@@ -98,6 +99,7 @@ void for_each_column(const ScanSize& size, const Body& body) {
 
 template <class Real, bool is_complex>
 void diagonal_scan_forward(const ScanSize& size, const ScanForward<Real>& array) {
+  prefer_large_pages(array.h, size.b * size.l * size.n * (is_complex ? 2 : 1));
   for_each_column<Real>(size, [&](Index row, Index column, auto lanes) {
     Columns<Real, is_complex, lanes.value>(size, array.rows, row, column).forward(array);
   });
@@ -105,6 +107,9 @@ void diagonal_scan_forward(const ScanSize& size, const ScanForward<Real>& array)
 
 template <class Real, bool is_complex>
 void diagonal_scan_backward(const ScanSize& size, const ScanBackward<Real>& array) {
+  const Index numbers = size.b * size.l * size.n * (is_complex ? 2 : 1);
+  prefer_large_pages(array.gx, numbers);
+  if (size.a_step) prefer_large_pages(array.ga, numbers);
   for_each_column<Real>(size, [&](Index row, Index column, auto lanes) {
     Columns<Real, is_complex, lanes.value>(size, array.rows, row, column).backward(array);
   });
