@@ -126,6 +126,15 @@ def outputs_and_gradients(op, inputs):
     return [y, h, *torch.autograd.grad((y * weight).sum(), leaves)]
 
 
+@every_backend
+def test_gradients_of_bfloat16_are_those_of_float32_rounded(backend):
+    with using(backend):
+        half = [x.detach().bfloat16() for x in tensors(g=1)]
+        _, _, *grads = outputs_and_gradients(selective_scan, half)
+        _, _, *wide = outputs_and_gradients(selective_scan, [x.float() for x in half])
+        assert all(torch.equal(x, y.bfloat16()) for x, y in zip(grads, wide, strict=True))
+
+
 @pytest.mark.parametrize("size", [1e-4, 1e-2, 1.0])
 def test_float32_errs_at_most_twice_as_much_as_the_definition(size):
     """With rates from 1 to 16: memories of ten thousand steps to less than one.
