@@ -5,11 +5,10 @@
 Builds the native module of this machine's best instruction set into build/sanitize, loads it in the
 place of the installed one, and runs tests/kernels. The first finding ends the run with a report and
 a status that is not 0. Needs what the build needs (GCC with its sanitizers, CMake, nanobind). Not
-part of the test suite: a build and a run take some minutes.
+part of the test suite: a build and a run take some ten minutes (less with -n 2).
 
-When they were last run, the address and undefined-behaviour sanitizers found nothing in the tests
-of cells, matrix states and dense maps, the thread sanitizer nothing in those of matrix states and
-linear maps (AVX2, GCC 12). The other tests have not been run to their end under them.
+When they were last run (AVX2, GCC 12), neither the address and undefined-behaviour sanitizers nor
+the thread sanitizer found anything in these tests, from the first to the last.
 
 Python and PyTorch have no sanitizer in them, so accesses that they make are not checked. The thread
 sanitizer's build starts threads of its own (parallel.hpp), since it cannot see those of OpenMP.
