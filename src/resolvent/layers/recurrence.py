@@ -80,6 +80,7 @@ class Recurrence(nn.Module):
         self.register_buffer("rates", rates, persistent=False)
         self.register_buffer("reads", reads, persistent=False)
         self.register_buffer("zero", layer.initial_state(1).h, persistent=False)
+        self.sizes = tuple(self.zero.shape[1:]) if rates.numel() else None  # of a kernel's state
 
     def forward(
         self, u_t: Tensor, state: State, *, dt: Tensor | None = None
@@ -92,7 +93,8 @@ class Recurrence(nn.Module):
         if dt is not None:
             raise ValueError("dt: the step size is built in here; use the layer's own step instead")
         if self._fits_kernel(u_t, state.h):
-            system = self.rates, self.B, self.reads, self.D
+            kept: Any = self._buffers  # as attributes they would take as long as the kernel
+            system = kept["rates"], kept["B"], kept["reads"], kept["D"]
             y, h = fused_step(system, u_t, state.h, self.mimo)
             return y, State(h)
         h = state.h.flatten(2)
@@ -108,8 +110,12 @@ class Recurrence(nn.Module):
     step = forward
 
     def _fits_kernel(self, u_t: Tensor, h: Tensor) -> bool:
-        sizes = u_t.shape == (h.shape[0], self.d_model) and h.shape[1:] == self.zero.shape[1:]
-        return sizes and self.rates.numel() > 0 and can_fuse(self.rates, u_t, h)
+        if torch.compiler.is_compiling() or self.sizes is None or u_t.ndim != 2:
+            return False
+        rows, d = u_t.shape
+        kept: Any = self._buffers
+        fits = d == self.d_model and h.shape == (rows, *self.sizes)
+        return fits and can_fuse(kept["rates"], u_t, h)
 
     def initial_state(
         self,
