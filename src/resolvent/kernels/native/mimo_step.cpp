@@ -7,14 +7,25 @@
 namespace resolvent {
 namespace {
 
-// to_j = sum_i w_i from_ij
+// to_j = sum_i w_i from_ij for some vectors of columns, whose sums do not wait for each other
+template <class V, int vectors, class Real>
+inline void combine_columns(Index rows, Index columns, const Real* w, const Real* from, Real* to) {
+  constexpr Index kWidth = sizeof(V) / sizeof(Real);
+  V sum[vectors] = {};
+  for (Index i = 0; i < rows; ++i)
+    for (int v = 0; v < vectors; ++v)
+      sum[v] = sum[v] + w[i] * load<V>(from + i * columns + v * kWidth);
+  for (int v = 0; v < vectors; ++v) store(to + v * kWidth, sum[v]);
+}
+
 template <class Real>
 inline void combine(Index rows, Index columns, const Real* w, const Real* from, Real* to) {
-  cover<kLanes<Real>>(0, columns, [=](Index j, auto lanes) {
-    using V = Vector<Real, decltype(lanes)::value>;
-    V sum{};
-    for (Index i = 0; i < rows; ++i) sum = sum + w[i] * load<V>(from + i * columns + j);
-    store(to + j, sum);
+  constexpr Index kMany = 8, kWide = kMany * kLanes<Real>;
+  Index j = 0;
+  for (; columns - j >= kWide; j += kWide)
+    combine_columns<Vector<Real>, kMany>(rows, columns, w, from + j, to + j);
+  cover<kLanes<Real>>(j, columns, [=](Index k, auto lanes) {
+    combine_columns<Vector<Real, lanes.value>, 1>(rows, columns, w, from + k, to + k);
   });
 }
 
