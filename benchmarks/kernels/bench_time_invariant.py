@@ -1,6 +1,6 @@
 """S4D and S5 layers beside the published ones, with the same weights and the same work.
 
-python benchmarks/bench_time_invariant.py [--s4 PATH] [--s5 PATH] [--runs 5] [--lengths 1024 4096]
+python benchmarks/kernels/bench_time_invariant.py [--s4 PATH] [--s5 PATH] [--lengths 1024 4096]
 
 - PATH of --s4: a checkout of state-spaces/s4, whose s4d.py makes a kernel and convolves by FFT.
 - PATH of --s5: a checkout of lindermanlab/S5 (needs jax and flax), compiled by XLA.
@@ -8,8 +8,9 @@ python benchmarks/bench_time_invariant.py [--s4 PATH] [--s5 PATH] [--runs 5] [--
 - Beside S4D always: its kernel and an FFT in plain PyTorch operations.
 
 Sizes are those of small models: batch 8 and 1, 128 features; S4D with 32 complex modes a feature,
-S5 with 64 modes. Each case is held to float64 before it is timed; times of peers are multiples of
-ours.
+S5 with 64 modes. Ours is first held to float64, results and gradients, and the peers' results too;
+what is wrong ends the run. Each runs in a process of its own, and they take turns; times of peers
+are multiples of ours.
 """
 
 from __future__ import annotations
@@ -17,20 +18,45 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from beside import contenders
+from measure import agree, limits, medians_of_turns
 from torch import Tensor
 
 from resolvent import bench
-from resolvent.bench import Call, Case
+from resolvent.bench import Call, Machine
+from resolvent.bench.case import MAKE, Row
 from resolvent.bench.loops import fft_convolution
+from resolvent.bench.measure import CLOSE
+from resolvent.bench.table import columns, head, line
+from resolvent.kernels import using
 from resolvent.kernels.backend import current
 from resolvent.layers import S4D, S5
 
 FEATURES, STATES = 128, {"S4D": 64, "S5": 128}
+MULTIPLICATIONS = {"S4D": 14 * 32, "S5": 8 * 64}
+"""What a feature's step cannot do without, additions included."""
+
+
+class Size(NamedTuple):
+    """A layer, and the shape of its inputs (batch, length, FEATURES)."""
+
+    layer: str
+    batch: int
+    length: int
+
+    def setting(self) -> tuple[Any, Tensor]:
+        """The layer and its inputs, the same in every process."""
+        torch.manual_seed(0)
+        options = {"init": "lin"} if self.layer == "S4D" else {}
+        kind = {"S4D": S4D, "S5": S5}[self.layer]
+        layer = kind(FEATURES, STATES[self.layer], **options)
+        return layer, torch.randn(self.batch, self.length, FEATURES)
 
 
 def main() -> None:
@@ -41,26 +67,71 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 4096, 16384])
     args = parser.parse_args()
-    torch.manual_seed(0)
-    machine = bench.limits()
+    machine = limits()
     print(bench.heading(machine, current().name), flush=True)
-    for cases in (s4d_cases(args.s4, args.lengths), s5_cases(args.s5, args.lengths)):
-        for text, _ in bench.table(cases, machine, args.runs):
-            print(text, flush=True)
+    beside_s4d: dict[str, Path | None] = {"kernel and FFT": None}
+    beside_s5: dict[str, Path | None] = {}
+    if args.s4:
+        beside_s4d["s4d.py"] = args.s4
+    if importlib.util.find_spec("s5"):
+        beside_s5["s5-pytorch"] = None
+    if args.s5:
+        beside_s5["JAX S5"] = args.s5
+    table([Size("S4D", b, l) for b in (8, 1) for l in args.lengths], beside_s4d, args.runs, machine)
+    short = [x for x in args.lengths if x <= 4096]
+    table([Size("S5", 8, l) for l in short], beside_s5, args.runs, machine)
 
 
-def s4d_cases(s4: Path | None, lengths: list[int]) -> Iterator[Case]:
-    """S4D-Lin at batch 8 and 1; a feature's step is 19 multiplications a mode and chunk of 4."""
-    for batch in (8, 1):
-        for length in lengths:
-            layer = S4D(FEATURES, STATES["S4D"], init="lin")
-            u = torch.randn(batch, length, FEATURES)
-            ours, exact = bench.of_module(layer, u)
-            peers = {"kernel and FFT": Call(_by_fft(layer), ours.inputs)}
-            if s4:
-                peers["s4d.py"] = _s4d_py(s4, layer, u)
-            size = f"b {batch}, l {length}"
-            yield Case("S4D", size, ours, peers, exact, work=14 * u.numel() * STATES["S4D"] // 2)
+def table(sizes: list[Size], peers: dict[str, Path | None], runs: int, machine: Machine) -> None:
+    """Print a line for each size and pass, when all are known."""
+    rows = []
+    for size in sizes:
+        print(f"  {size}", file=sys.stderr, flush=True)
+        rows += [measure(size, kind, peers, runs, machine) for kind in MAKE]
+    names = columns(rows)
+    print("\n".join(["", head(names), *(line(row, names) for row in rows)]), flush=True)
+
+
+def measure(
+    size: Size, kind: str, peers: dict[str, Path | None], runs: int, machine: Machine
+) -> Row:
+    """Time one pass, "forward" or "both", after results were compared."""
+    makes = [partial(make, size, kind, name, path) for name, path in {"": None, **peers}.items()]
+    expected = exact(size, kind)
+    with contenders(makes) as (ours, *others):
+        close = CLOSE if kind == "forward" else 10 * CLOSE
+        # a peer may take other parameters, so that only its outputs can be compared
+        for contender in (ours, *others) if kind == "forward" else (ours,):
+            for found, right in zip(contender.results, expected, strict=True):
+                agree(found, right, close)
+        mine, *theirs = medians_of_turns([x.turn for x in (ours, *others)], runs)
+    ratios = {name: time / mine for name, time in zip(peers, theirs, strict=True)}
+    work = size.batch * size.length * FEATURES * MULTIPLICATIONS[size.layer]
+    reached = work / mine / 1e6 / machine.products if kind == "forward" else None
+    words = f"b {size.batch}, l {size.length}"
+    return Row(size.layer, words, kind, mine, reached, ratios)
+
+
+def make(size: Size, kind: str, peer: str, path: Path | None) -> Callable[[], object]:
+    """The call of one contender; ours has no name."""
+    layer, u = size.setting()
+    made = {
+        "": lambda: bench.of_module(layer, u)[0],
+        "kernel and FFT": lambda: Call(_by_fft(layer), bench.of_module(layer, u)[0].inputs),
+        "s4d.py": lambda: _s4d_py(path or Path(), layer, u),
+        "s5-pytorch": lambda: _s5_pytorch(layer, u),
+        "JAX S5": lambda: _jax_s5(path or Path(), layer, u),
+    }
+    call = made[peer]()
+    return MAKE[kind](call.op, call.inputs)
+
+
+def exact(size: Size, kind: str) -> list[Tensor]:
+    """What ours gives in float64 on PyTorch operations."""
+    _, call = bench.of_module(*size.setting())
+    with using("torch"):
+        found = MAKE[kind](call.op, call.inputs)()
+    return [found] if isinstance(found, Tensor) else list(found)
 
 
 def _by_fft(layer: S4D) -> Callable[..., Tensor]:
@@ -94,19 +165,6 @@ def _s4d_py(path: Path, layer: S4D, u: Tensor) -> Call:
         return y.mT
 
     return Call(op, (u.mT.contiguous(), layer.D, *kernel.parameters()))
-
-
-def s5_cases(s5: Path | None, lengths: list[int]) -> Iterator[Case]:
-    """S5 of one block at batch 8."""
-    for length in [x for x in lengths if x <= 4096]:
-        layer, u = S5(FEATURES, STATES["S5"]), torch.randn(8, length, FEATURES)
-        ours, exact = bench.of_module(layer, u)
-        peers = {}
-        if importlib.util.find_spec("s5"):
-            peers["s5-pytorch"] = _s5_pytorch(layer, u)
-        if s5:
-            peers["JAX S5"] = _jax_s5(s5, layer, u)
-        yield Case("S5", f"b 8, l {length}", ours, peers, exact, work=8 * u.numel() * 64)
 
 
 def _s5_pytorch(layer: S5, u: Tensor) -> Call:
