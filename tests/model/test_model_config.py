@@ -50,7 +50,7 @@ def test_json_round_trip():
             "layer_options: S4D does not take d_stat; it takes d_state, init",
         ),
         (ModelConfig(n_layers=0), "n_layers: must be a positive integer, got 0"),
-        (ModelConfig(pool="max"), "pool: 'max' is unknown; choose one of mean, last"),
+        (ModelConfig(pool="median"), "pool: 'median' is unknown; choose one of mean, last"),
         (ModelConfig(mix="swish"), "mix: 'swish' is unknown"),
         (ModelConfig(d_model=0), "d_model: must be a positive integer, got 0"),
     ],
