@@ -7,22 +7,18 @@ in a process where there is nothing else, and only one of them is told to run at
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from statistics import median
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from resolvent.bench.measure import turn
 from resolvent.kernels import using
 from resolvent.kernels.backend import current
-
-TURN = 0.1
-"""Seconds that a turn takes at least: what caches and threads lost meanwhile shall not count."""
 
 Make = Callable[[], Callable[[], object]]
 """Makes a call without arguments, whose results are arrays; a function of a module, or a part of
@@ -42,7 +38,7 @@ class Contender:
 
     def turn(self) -> float:
         """Median milliseconds of the calls of a turn, at least one."""
-        self._pipe.send(TURN)
+        self._pipe.send(True)
         return self._pipe.recv()
 
 
@@ -77,16 +73,7 @@ def _serve(pipe: Connection, make: Make, threads: int, backend: str) -> None:
         pipe.send([np.asarray(x) for x in (found if isinstance(found, tuple) else (found,))])
         while True:
             try:
-                seconds = pipe.recv()
+                pipe.recv()
             except EOFError:
                 return
-            pipe.send(_turn(call, seconds))
-
-
-def _turn(call: Callable[[], object], seconds: float) -> float:
-    end, times = time.perf_counter() + seconds, []
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - start))
-    return median(times)
+            pipe.send(turn(call))

@@ -44,6 +44,9 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+TURN = 0.1
+"""Seconds that a turn takes at least."""
+
 LONG = 3000.0
 """Milliseconds after which a call has been measured enough."""
 
@@ -57,15 +60,23 @@ def medians(
 
     The clock gives seconds; `time.process_time` counts those of the processors.
     """
-
-    def timed(call: Callable[[], object]) -> float:
-        start = clock()
-        call()
-        return 1e3 * (clock() - start)
-
     for call in calls:
         call()
-    return medians_of_turns([partial(timed, call) for call in calls], runs)
+    return medians_of_turns([partial(turn, call, clock) for call in calls], runs)
+
+
+def turn(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Median milliseconds of the calls that fit into a turn, at least one.
+
+    What the one before left behind, sleeping threads, lost caches and memory that is given back
+    late, slows no more than the first of them.
+    """
+    end, times = time.perf_counter() + TURN, []
+    while not times or time.perf_counter() < end:
+        start = clock()
+        call()
+        times.append(1e3 * (clock() - start))
+    return median(times)
 
 
 def medians_of_turns(turns: list[Callable[[], float]], runs: int) -> list[float]:
