@@ -14,6 +14,7 @@ They are views of `resolvent.workflow`, as the command line is; a saved estimato
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +29,7 @@ from resolvent import workflow
 from resolvent.choices import Choices, ModelName
 from resolvent.data import SeriesSet
 from resolvent.data.series import Task
-from resolvent.workflow.defaults import ENOUGH
+from resolvent.workflow.defaults import validation_share
 
 
 class _Sequence(BaseEstimator):
@@ -145,9 +146,10 @@ class _Sequence(BaseEstimator):
     def _choices(self, seed: int, n: int) -> Choices:
         given = self.get_params(deep=False)
         own = {key: value for key, value in given.items() if hasattr(Choices, key)}
-        if self.validation is None and n < ENOUGH:
-            own["validation"] = 0.0  # few series, and whoever calls fit will score it
-        return Choices(**own, seed=seed)
+        choices = Choices(**own, seed=seed)
+        # whoever calls fit will score it
+        whole = validation_share(choices, n, scored=True) == 0
+        return replace(choices, validation=0.0) if whole else choices
 
     def _output(self, X: Any) -> Tensor:
         check_is_fitted(self, "run_")
