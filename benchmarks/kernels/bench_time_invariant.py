@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from bench_kernels import s4d_kernel
 from beside import contenders
 from measure import agree, limits, medians_of_turns
 from torch import Tensor
@@ -147,16 +148,7 @@ def _by_fft(layer: S4D) -> Callable[..., Tensor]:
 
 def _s4d_py(path: Path, layer: S4D, u: Tensor) -> Call:
     """The lines of s4d.py's forward up to its D skip, in its own layout (b, d, l)."""
-    sys.path.insert(0, str(path))
-    from models.s4.s4d import S4DKernel  # type: ignore[import-not-found]
-
-    kernel = S4DKernel(FEATURES, STATES["S4D"])
-    with torch.no_grad():
-        B, C = (torch.view_as_complex(x) for x in (layer.B, layer.C))
-        kernel.log_dt.copy_(layer.log_dt[:, 0])
-        kernel.log_A_real.copy_(layer.log_decay)
-        kernel.A_imag.copy_(layer.frequency)
-        kernel.C.copy_(torch.view_as_real(B * C))
+    kernel = s4d_kernel(path, layer)
 
     def op(u: Tensor, D: Tensor, *_: Tensor) -> Tensor:
         size = 2 * u.shape[-1]

@@ -21,12 +21,20 @@ from resolvent.structure import (
 )
 from resolvent.system import Continuous, Invariant
 
+Transfer = Callable[[DPLR, Tensor, Tensor, Tensor], Tensor]
+"""C (s I - A)^-1 B at points s (f,) for real B (m, N, p), C (m, q, N): complex (m, q, p, f)."""
 
-def kernel(system: Invariant, length: int) -> Tensor:
+
+def kernel(system: Invariant, length: int, transfer: Transfer = through_resolvent) -> Tensor:
     """Kernel K_k = C A^k B, k = 0 .. length - 1, without the skip D.
 
     DPLR goes through the resolvent on the unit circle (Cauchy products, S4 section 3.3, in the
     discrete plane); closed structures through their powers.
+
+    Args:
+        system: time-invariant system.
+        length: number of steps.
+        transfer: how the resolvent of DPLR is taken between C and B.
 
     Returns:
         (m, length), or (m, q, p, length) if mimo; of the system's dtype.
@@ -41,7 +49,8 @@ def kernel(system: Invariant, length: int) -> Tensor:
     B = system.B if system.mimo else system.B[..., None]
     C = system.C if system.mimo else system.C[..., None, :]
     if isinstance(system.A, DPLR):
-        K = _kernel_by_resolvent(system.A, to_real(B, -2), functional_to_real(C, -1), length)
+        B, C = to_real(B, -2), functional_to_real(C, -1)
+        K = _kernel_by_resolvent(system.A, B, C, length, transfer)
     else:
         K = markov(system.A, B, C, length)
     return K if system.mimo else K[:, 0, 0]
@@ -118,7 +127,7 @@ def _read(E: Structure, B: Tensor, C: Tensor) -> Tensor:
     return 2 * y.real if y.is_complex() else y
 
 
-def _kernel_by_resolvent(A: DPLR, B: Tensor, C: Tensor, length: int) -> Tensor:
+def _kernel_by_resolvent(A: DPLR, B: Tensor, C: Tensor, length: int, transfer: Transfer) -> Tensor:
     """sum_k K_k w^k = C (I - A^L) (I - w A)^-1 B at the roots of unity w, then an inverse FFT.
 
     In float64 whatever the dtype: s - lambda cancels for slow modes, |lambda| close to 1.
@@ -128,4 +137,4 @@ def _kernel_by_resolvent(A: DPLR, B: Tensor, C: Tensor, length: int) -> Tensor:
     C = C - C @ torch.linalg.matrix_power(A64.dense(), length)
     turn = torch.arange(length // 2 + 1, device=B.device, dtype=torch.float64) / length
     s = torch.polar(torch.ones_like(turn), 2 * torch.pi * turn)
-    return irfft(through_resolvent(A64, double(B), C, s) * s, length).to(B.dtype)
+    return irfft(transfer(A64, double(B), C, s) * s, length).to(B.dtype)

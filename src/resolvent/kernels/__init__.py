@@ -6,6 +6,7 @@ choice (see `resolvent.kernels.backend`).
 """
 
 from resolvent.kernels.backend import OpStatus, status, using
+from resolvent.kernels.cauchy import cauchy
 from resolvent.kernels.cells import cell_scan, cell_step
 from resolvent.kernels.convolution import short_convolution
 from resolvent.kernels.diagonal import diagonal_scan, diagonal_ssm, vandermonde
@@ -23,6 +24,7 @@ __all__ = [
     "Packed",
     "Program",
     "Selective",
+    "cauchy",
     "cell_scan",
     "cell_step",
     "delta_rule",

@@ -27,6 +27,7 @@ INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 NATIVE_SOURCES = Path(__file__).with_name("native")
 
 OPS = (
+    "cauchy",
     "delta_rule",
     "diagonal_mimo",
     "diagonal_scan",
