@@ -75,10 +75,12 @@ class Pass {
 
   // The forward pass again, up to the state numbered `next` if there is one.
   void advance(const Chunk& chunk, Index next) {
-    steps_.load(at_, chunk);
+    steps_.load(at_, chunk, kAhead);
     Real* const e = of_chunk(errors_, chunk);
     Real* const d = of_chunk(writes_, chunk);
-    for (int j = 0; j < steps_.count; ++j) copy(write_at(array_.in.v, j), at_.width, e + j * size_.width);
+    for (int j = 0; j < steps_.count; ++j)
+      copy_and_ask(write_at(array_.in.v, j), at_.width, e + j * size_.width,
+                   kAhead * all_.m * all_.r * all_.p);
     const bool corrects = array_.in.beta;
     with_count(steps_.count, [&](auto count) {
       if (corrects) read<count.value>(size_, panel(chunk.state), steps_.read_key, x_);
@@ -89,13 +91,13 @@ class Pass {
   }
 
   void retreat(const Chunk& chunk) {
-    steps_.load(at_, chunk);
+    steps_.load(at_, chunk, -kAhead);
     const Real *const state = panel(chunk.state), *const d = of_chunk(writes_, chunk);
     const bool corrects = array_.in.beta;
     for (int j = 0; j < steps_.count; ++j)
       if (steps_.reading[j] >= 0)
-        copy(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first, at_.width,
-             gy_ + steps_.reading[j] * size_.width);
+        copy_and_ask(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first, at_.width,
+                     gy_ + steps_.reading[j] * size_.width, -kAhead * all_.m * all_.p);
     with_count(steps_.count,
                [&](auto count) { read<count.value>(size_, g_, steps_.write, gd_); });
     differentiate_writes(of_chunk(errors_, chunk), d);

@@ -60,10 +60,10 @@ class Pass {
 
   void advance(const Chunk& chunk) {
     if (chunk.state == 0) std::fill_n(state_, size_.numbers(), Real{0});
-    steps_.load(at_, chunk);
+    steps_.load(at_, chunk, kAhead);
     for (int j = 0; j < steps_.count; ++j)
-      copy(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first, at_.width,
-                  v_ + j * size_.width);
+      copy_and_ask(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first, at_.width,
+                   v_ + j * size_.width, kAhead * all_.m * all_.r * all_.p);
     const bool corrects = array_.in.beta;
     with_count(steps_.count, [&](auto count) {
       if (corrects) read<count.value>(size_, state_, steps_.read_key, x_);

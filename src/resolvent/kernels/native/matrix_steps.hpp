@@ -19,8 +19,10 @@
 
 namespace resolvent {
 
-// Writes taken at once: measured best.
+// Writes taken at once, and the steps from one whose inputs are read to one whose inputs are asked for:
+// measured best.
 inline constexpr int kWrites = 4;
+inline constexpr Index kAhead = 16;
 
 // Hands out parts of a buffer.
 template <class Real>
@@ -110,8 +112,9 @@ class Steps {
   Index factor(int j) const { return factor_[j]; }
   bool decays(int j) const { return factor_[j] == 0; }
 
-  void load(const Head& at, const Chunk& chunk) {
-    const Index group = at.head / (all_.m / all_.g);
+  // `ahead`: steps from this chunk to one of those to come, backward in time below zero.
+  void load(const Head& at, const Chunk& chunk, Index ahead) {
+    const Index group = at.head / (all_.m / all_.g), keys = ahead * all_.g * size_.n;
     count = static_cast<int>(chunk.last - chunk.first);
     readings = 0;
     for (int j = 0; j < T; ++j) {
@@ -125,19 +128,20 @@ class Steps {
       }
       step[j] = at.row * all_.l + i / all_.r;
       factor_[j] = i % all_.r;
-      copy(in_.k + write_of_group(j, group) * size_.n, size_.n, key + j * size_.rows);
+      copy_and_ask(in_.k + write_of_group(j, group) * size_.n, size_.n, key + j * size_.rows,
+                   keys * all_.r);
       if (in_.beta) beta[j] = in_.beta[write_of(j, at.head)];
       const Real* a = in_.a + (step[j] * all_.m + at.head) * all_.decays;
       if (!decays(j))
         fill(decay + j * size_.rows, size_.n, Real{1});
       else if (all_.decays == size_.n)
-        copy(a, size_.n, decay + j * size_.rows);
+        copy_and_ask(a, size_.n, decay + j * size_.rows, ahead * all_.m * size_.n);
       else
         fill(decay + j * size_.rows, size_.n, *a);
       if (factor_[j] == all_.r - 1) {
         reading[j] = readings++;
         const Real* q = in_.q + (step[j] * all_.g + group) * size_.n;
-        copy(q, size_.n, query + j * size_.rows);
+        copy_and_ask(q, size_.n, query + j * size_.rows, keys);
       }
     }
     weigh();

@@ -41,6 +41,13 @@ inline void copy(const Real* from, Index count, Real* to) {
     store(to + i, load<Vector<Real, decltype(lanes)::value>>(from + i));
   });
 }
+// The same, and asks for the numbers that lie `ahead` further on, which will be copied soon.
+template <class Real>
+inline void copy_and_ask(const Real* from, Index count, Real* to, Index ahead) {
+  constexpr Index kLine = 64 / sizeof(Real);
+  for (Index i = 0; i < count; i += kLine) __builtin_prefetch(from + ahead + i);
+  copy(from, count, to);
+}
 template <class Real>
 inline void add(const Real* from, Index count, Real* to) {
   cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
