@@ -64,25 +64,29 @@ inline void store_modes(Real* to, Mode<Vector<Real, lanes>, is_complex> x) {
   }
 }
 
-// The sums of the lanes of each of `lanes` vectors, in their order. Neighbours within 16 bytes are
-// added first, since numbers move freely there.
+// Adds neighbouring groups of lanes of neighbouring vectors, until one vector is left; within 16 bytes
+// first, where numbers move freely.
+template <class Real, int lanes, int left = lanes / 2>
+inline void add_pairs(Vector<Real, lanes>* v) {
+  if constexpr (left > 0) {
+    using Lanes = Pattern<std::make_index_sequence<lanes>>;
+    constexpr int kNear = std::min<int>(lanes, 16 / sizeof(Real)), kFar = std::min(kNear, lanes / 2);
+    constexpr bool near = lanes / left <= kNear;
+    constexpr int kGroup = near ? 1 : kFar, kWithin = near ? kNear : lanes;
+    for (int i = 0; i < left; ++i)
+      v[i] = pick(v[2 * i], v[2 * i + 1], typename Lanes::template Halves<kGroup, kWithin, 0>{}) +
+             pick(v[2 * i], v[2 * i + 1], typename Lanes::template Halves<kGroup, kWithin, 1>{});
+    add_pairs<Real, lanes, left / 2>(v);
+  }
+}
+
+// The sums of the lanes of each of `lanes` vectors, in their order.
 template <class Real, int lanes>
 inline Vector<Real, lanes> sums_of(const Vector<Real, lanes>* v) {
-  using V = Vector<Real, lanes>;
-  using Lanes = Pattern<std::make_index_sequence<lanes>>;
-  constexpr int kNear = std::min<int>(lanes, 16 / sizeof(Real)), kFar = std::min(kNear, lanes / 2);
-  V part[lanes];
-  for (int i = 0; i < lanes; ++i) part[i] = v[i];
-  for (int left = lanes / 2; left > 0; left /= 2)
-    for (int i = 0; i < left; ++i) {
-      const V x = part[2 * i], y = part[2 * i + 1];
-      part[i] = lanes / left <= kNear
-                    ? pick(x, y, typename Lanes::template Halves<1, kNear, 0>{}) +
-                          pick(x, y, typename Lanes::template Halves<1, kNear, 1>{})
-                    : pick(x, y, typename Lanes::template Halves<kFar, lanes, 0>{}) +
-                          pick(x, y, typename Lanes::template Halves<kFar, lanes, 1>{});
-    }
-  return part[0];
+  Vector<Real, lanes> sums[lanes];
+  std::copy_n(v, lanes, sums);
+  add_pairs<Real, lanes>(sums);
+  return sums[0];
 }
 
 }  // namespace resolvent

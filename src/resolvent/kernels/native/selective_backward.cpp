@@ -43,10 +43,8 @@ class Part {
       for (Real* series : {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr})
         if (series) ribbon.clear(series + step(stop_), size_.l - stop_);
     });
-    for (Index t = stop_; t < size_.l; ++t) {
-      std::fill_n(gB + t * stride, n_, Real{});
-      std::fill_n(gC + t * stride, n_, Real{});
-    }
+    for (Real* sums : {gB, gC})
+      for (Index t = stop_; t < size_.l; ++t) std::fill_n(sums + t * stride, n_, Real{});
     for (Index from = (stop_ - 1) / kBlock * kBlock; from >= 0 && stop_ > 0; from -= kBlock) {
       std::fill_n(gB_, 2 * n_ * kBlock, Real{});
       const Index count = std::min(kBlock, stop_ - from);
@@ -97,15 +95,16 @@ class Part {
     ribbon.read(array_.gy + step(from), count, gy_);
     if (in_.z) ribbon.read(in_.z + step(from), count, z_);
     recall(ribbon, from);
-    const Real* const series[] = {in_.u, in_.dt, array_.gy, in_.z};
-    const Index before = step(std::max<Index>(from - kBlock, 0));
+    const Real* const given[] = {in_.u, in_.dt, array_.gy, in_.z};
+    const Real* const made[] = {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const Own own = this->own(ribbon, i);
       prepare(strip, i, count);
+      const Index here = step(from) + strip.first, next = here + (from > 0 ? ribbon.to_next(-1) : 0);
       for_modes(n_, are_normal(dt_[i], count, own.rates, n_), [&](Index k, auto modes, auto normal) {
-        const Real* const next = ahead(series, k, before + strip.first);
-        sweep<modes.value, normal.value>(own, i, Steps<Real>{from, count, strip.group, k, next});
+        const Steps<Real> steps{from, count, strip.group, k, turn(given, k) + next, turn(made, k) + here};
+        sweep<modes.value, normal.value>(own, i, steps);
       });
       conclude(strip, own, i, count);
     }
@@ -170,7 +169,7 @@ class Part {
     std::copy_n(own.rates + k, modes, rates);
     std::copy_n(own.states + k, modes, h);
     for (Index t = 0; t < count; ++t) {
-      __builtin_prefetch(steps.next + t * size_.m);
+      steps.fetch(t * size_.m);
       for (int j = 0; j < modes; ++j) states[t][j] = h[j];
       V a[modes], read = read_[t];
       decay<normal>(dt[t], rates, a);

@@ -60,7 +60,7 @@ class Pass {
     ribbon.read(in_.u + step(from), count, u_);
     ribbon.read(in_.dt + step(from), count, dt_);
     if (in_.z) ribbon.read(in_.z + step(from), count, z_);
-    const Real* const series[] = {in_.u, in_.dt, array_.y, in_.z};
+    const Real* const series[] = {in_.u, in_.dt, in_.z};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const V D = in_.D ? strip.read(in_.D) : V{};
@@ -70,9 +70,10 @@ class Pass {
         u_[i][t] = dt_[i][t] * u_[i][t];
       }
       V* const rates = this->rates(ribbon, i);
+      const Index here = step(from) + strip.first, next = here + ribbon.to_next(1);
       for_modes(n_, are_normal(dt_[i], count, rates, n_), [&](Index k, auto modes, auto normal) {
-        const Real* const next = ahead(series, k, step(from + kBlock) + strip.first);
-        advance<modes.value, normal.value>(i, rates + k, Steps<Real>{from, count, strip.group, k, next});
+        const Steps<Real> steps{from, count, strip.group, k, turn(series, k) + next, array_.y + here};
+        advance<modes.value, normal.value>(i, rates + k, steps);
       });
       if (!in_.z) continue;
       gate<V>(z_[i], count, nullptr);
@@ -92,7 +93,7 @@ class Pass {
     std::copy_n(own, modes, rates);
     std::copy_n(own + n_, modes, h);
     for (Index t = 0; t < steps.count; ++t, B += stride, C += stride) {
-      __builtin_prefetch(steps.next + t * size_.m);
+      steps.fetch(t * size_.m);
       if (resets && resets[t]) std::fill_n(h, modes, V{});
       V decays[modes], y = ys[t];
       decay<normal>(dt[t], rates, decays);

@@ -64,24 +64,29 @@ inline void for_modes(Index n, bool normal, const Body& body) {
   });
 }
 
-// A block for some modes of a strip: steps, the group of the strip, the first mode, and what to fetch
-// meanwhile.
+// One of some series for each group of modes, by the first of them. The first series is always there.
+template <class Real, std::size_t count>
+inline const Real* turn(const Real* const (&series)[count], Index first) {
+  const Real* const at = series[first / kModes % count];
+  return at ? at : series[0];
+}
+
+// A block for some modes of a strip: steps, the group of the strip, the first mode, and where
+// to fetch meanwhile what will be read and what will be written.
 template <class Real>
 struct Steps {
   Index from, count, group, first;
-  const Real* next;
+  const Real *read, *written;
+
+  void fetch(Index offset) const {
+    __builtin_prefetch(read + offset);
+    __builtin_prefetch(written + offset);
+  }
 
   // Where B or C, of shape (b, l, g, n), begins.
   const Real* of(const Real* array, Index row, const SelectiveSize& size) const {
     return array + ((row * size.l + from) * size.g + group) * size.n + first;
   }
 };
-
-// What to fetch while the modes from `first` on are worked on: one of the series in its turn, at a step.
-template <class Real>
-inline const Real* ahead(const Real* const (&series)[4], Index first, Index step) {
-  const Real* const turn = series[first / kModes % 4];
-  return (turn ? turn : series[0]) + step;
-}
 
 }  // namespace resolvent

@@ -78,6 +78,7 @@ struct Ribbon {
 
   Index m, begin, count;          // of the whole series; the first strip, and how many
   Index first = 0, channels = 0;  // the first channel, and how many
+  Index next = 0, turns = 0;      // the first channel of what comes next; 1 if that is another block
   Strip<Real> strips[kMost];
 
   // Strips [begin, end) of all strips, at most kMost.
@@ -92,7 +93,7 @@ struct Ribbon {
     for (Index t = 0; t < steps; ++t) {
       const Real* const from = series + t * m + first;
       if (whole()) {
-        for (Index i = 0; i < kMost; ++i) block.rows[t][i] = load<V>(from + i * kLanes<Real>);
+        for (Index i = 0; i < count; ++i) block.rows[t][i] = load<V>(from + i * kLanes<Real>);
       } else {
         Real* const row = reinterpret_cast<Real*>(block.rows[t]);
         std::copy_n(from, channels, row);
@@ -104,17 +105,19 @@ struct Ribbon {
     for (Index t = 0; t < steps; ++t) {
       Real* const to = series + t * m + first;
       if (whole())
-        for (Index i = 0; i < kMost; ++i) store(to + i * kLanes<Real>, block.rows[t][i]);
+        for (Index i = 0; i < count; ++i) store(to + i * kLanes<Real>, block.rows[t][i]);
       else
         std::copy_n(reinterpret_cast<const Real*>(block.rows[t]), channels, to);
     }
   }
+  // From a strip to its fellow in what comes next, where the next block is `blocks` blocks ahead.
+  Index to_next(Index blocks) const { return next - first + turns * blocks * kBlock * m; }
   void clear(Real* series, Index steps) const {
     for (Index t = 0; t < steps; ++t) std::fill_n(series + t * m + first, channels, Real{});
   }
 
  private:
-  bool whole() const { return channels == kMost * kLanes<Real>; }
+  bool whole() const { return channels == count * kLanes<Real>; }
 };
 
 // One of some equal parts of a group's strips, as ribbons of about the same width. They pass a block of
@@ -134,8 +137,13 @@ struct Band {
   void for_ribbons(const Body& body) const {
     const Index strips = end - begin;
     const Index count = (strips + Ribbon<Scalar>::kMost - 1) / Ribbon<Scalar>::kMost;
-    for (Index i = 0; i < count; ++i)
-      body(Ribbon<Scalar>(m, groups, begin + i * strips / count, begin + (i + 1) * strips / count));
+    const auto at = [&](Index i) { return begin + i * strips / count; };
+    for (Index i = 0; i < count; ++i) {
+      Ribbon<Scalar> ribbon(m, groups, at(i), at(i + 1));
+      ribbon.turns = i + 1 == count;
+      ribbon.next = Strip<Scalar>(m, groups, at((i + 1) % count)).first;
+      body(ribbon);
+    }
   }
 };
 
