@@ -42,6 +42,20 @@ inline H push(const Chunk<H, T>& k, const V* u) {
   return sum;
 }
 
+// sum + P s, for a state. What turns it is added before what keeps it, so that a slow mode, which keeps
+// most and remembers every rounding, is rounded about once.
+template <class V, bool is_complex>
+inline Mode<V, is_complex> carry(Mode<V, is_complex> sum, Mode<V, is_complex> P,
+                                 Mode<V, is_complex> s) {
+  if constexpr (is_complex) {
+    sum.re = sum.re - P.im * s.im;
+    sum.im = sum.im + P.im * s.re;
+    sum.im = sum.im + P.re * s.im;
+  }
+  sum.re = sum.re + P.re * s.re;
+  return sum;
+}
+
 // Steps [start, rest) in whole chunks, then [rest, stop) one by one; nothing interrupts them.
 struct Run {
   Index start, rest, stop;
@@ -101,7 +115,7 @@ struct Table {
   // The state before `chunks` chunks, with the bits that rounded powers will lose of it. Without
   // this, the error of a slow mode would grow with its memory, not with the root of it.
   H compensated(H s, Index k, Index chunks) const {
-    return madd(s, drift[k] * (V{} + static_cast<Real>(chunks)), s);
+    return s + s * (drift[k] * (V{} + static_cast<Real>(chunks)));
   }
 
  private:

@@ -39,7 +39,7 @@ inline H recompute(const Chunk<H, T>& coefficients, H s, const V* u, H* states, 
   const Chunk<H, T> k = coefficients;
   for (Index t = first; t < last; t += T) {
     states[first + (t - first) / T] = s;
-    s = madd(push(k, u + t), k.P, s);
+    s = carry(push(k, u + t), k.P, s);
   }
   return s;
 }
@@ -55,18 +55,19 @@ inline H retreat(const Chunk<H, T>& coefficients, H g, const V* gy, V* gu, H* gr
     gu[t + T - 1] = gu[t + T - 1] + k.V[T - 1].re * g.re;
     H sum{};
     for (int j = 0; j < T; ++j) sum = madd(sum, conj(k.W[j]), gy[t + j]);
-    g = madd(sum, conj(k.P), g);
+    g = carry(sum, conj(k.P), g);
   }
   return g;
 }
 
 // Adds to the gradients of the coefficients, of W apart from the others: all would not fit into the
-// registers.
+// registers. What comes is summed before it is added, and gP, which makes up most of ga, is added with
+// what its sum has lost so far.
 template <int T, class H, class V>
-inline void correlate(Chunk<H, T>& total, const H* states, const H* gradients, const V* u,
+inline void correlate(Chunk<H, T>& total, H& lost, const H* states, const H* gradients, const V* u,
                       const V* gy, Index first, Index last) {
   const auto chunk = [=](Index t) { return first + (t - first) / T; };
-  Chunk<H, T> sum = total;
+  Chunk<H, T> sum{};
   for (Index t = first; t < last; t += T) {
     const H g = gradients[chunk(t)];
     sum.P = madd(sum.P, g, conj(states[chunk(t)]));
@@ -74,7 +75,13 @@ inline void correlate(Chunk<H, T>& total, const H* states, const H* gradients, c
   }
   for (Index t = first; t < last; t += T)
     for (int j = 0; j < T; ++j) sum.W[j] = madd(sum.W[j], conj(states[chunk(t)]), gy[t + j]);
-  total = sum;
+  const H more = sum.P - lost, grown = total.P + more;
+  lost = (grown - total.P) - more;
+  total.P = grown;
+  for (int j = 0; j < T; ++j) {
+    total.V[j] = total.V[j] + sum.V[j];
+    total.W[j] = total.W[j] + sum.W[j];
+  }
 }
 
 // Gradients of a, of e and of w.
@@ -109,6 +116,7 @@ struct Scratch {
   H* g;                     // gradient of the state
   Chunk<H, kChunk>* chunk;  // gradients of the coefficients
   Chunk<H, 1>* step;
+  H *lost, *step_lost;  // by the sums of gP
 };
 
 // One tile over several rows.
@@ -124,6 +132,8 @@ class Pass {
       : size_(size), array_(array), tile_(size, number), table_(table), sum_(scratch) {
     std::fill_n(sum_.chunk, tile_.modes, Chunk<H, kChunk>{});
     std::fill_n(sum_.step, tile_.modes, Chunk<H, 1>{});
+    std::fill_n(sum_.lost, tile_.modes, H{});
+    std::fill_n(sum_.step_lost, tile_.modes, H{});
   }
 
   // Backward through a row: writes gu and gh0, adds to the gradients of the coefficients.
@@ -206,11 +216,11 @@ class Pass {
     for (const Run* run = runs_ + count_ - 1; run >= runs_; --run) {
       if (run->rest < run->stop) {
         g = retreat(table_.step[k], g, gy, gu, gradients_, run->rest, run->stop);
-        correlate(sum_.step[k], states_, gradients_, u, gy, run->rest, run->stop);
+        correlate(sum_.step[k], sum_.step_lost[k], states_, gradients_, u, gy, run->rest, run->stop);
       }
       g = conj(table_.compensated(conj(g), k, (run->rest - run->start) / kChunk));
       g = retreat(table_.chunk[k], g, gy, gu, gradients_, run->start, run->rest);
-      correlate(sum_.chunk[k], states_, gradients_, u, gy, run->start, run->rest);
+      correlate(sum_.chunk[k], sum_.lost[k], states_, gradients_, u, gy, run->start, run->rest);
       if (run->fresh) g = H{};
     }
     sum_.g[k] = g;
@@ -237,6 +247,7 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
   const Buffer<H> g(size.threads * size.n);
   const Buffer<Chunk<H, kChunk>> chunk(size.threads * size.n);
   const Buffer<Chunk<H, 1>> step(size.threads * size.n);
+  const Buffer<H> lost(size.threads * 2 * size.n);
 
   // Rows are summed in groups, so that there is work for many threads; how many groups depends on
   // the sizes alone, so that the sums do not depend on the threads.
@@ -247,7 +258,8 @@ void diagonal_ssm_backward(const SsmSize& size, const SsmBackward<Real>& array) 
   prefer_large_pages(array.gu, size.b * size.l * size.m);
   parallel_for(groups * tiles, size.threads, [&](Index item, int thread) {
     const Index group = item / tiles, number = item % tiles, at = thread * size.n;
-    const Scratch<H> scratch{g.data() + at, chunk.data() + at, step.data() + at};
+    const Scratch<H> scratch{g.data() + at, chunk.data() + at, step.data() + at,
+                             lost.data() + 2 * at, lost.data() + 2 * at + size.n};
     Pass<T> pass(size, array, number, tables[number], scratch);
     const Index first = group * size.b / groups, last = (group + 1) * size.b / groups;
     for (Index row = first; row < last; ++row) pass.run(row);

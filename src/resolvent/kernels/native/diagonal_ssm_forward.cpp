@@ -22,7 +22,7 @@ inline H respond(const Chunk<H, T>& coefficients, H s, const V* u, V* y, Index f
   for (Index t = first; t < last; t += T) {
     const H pushed = push(k, u + t);
     for (int j = 0; j < T; ++j) y[t + j] = madd_real(y[t + j], k.W[j], s);
-    s = madd(pushed, k.P, s);
+    s = carry(pushed, k.P, s);
   }
   return s;
 }
