@@ -44,7 +44,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-TURN = 0.1
+TURN = 0.3
 """Seconds that a turn takes at least."""
 
 LONG = 3000.0
@@ -66,17 +66,17 @@ def medians(
 
 
 def turn(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Median milliseconds of the calls that fit into a turn, at least one.
+    """Median milliseconds of the calls that fit into a turn, without the first unless it is all.
 
-    What the one before left behind, sleeping threads, lost caches and memory that is given back
-    late, slows no more than the first of them.
+    The first pays for what the one before left behind: sleeping threads, lost caches, and memory
+    that is given back late.
     """
     end, times = time.perf_counter() + TURN, []
     while not times or time.perf_counter() < end:
         start = clock()
         call()
         times.append(1e3 * (clock() - start))
-    return median(times)
+    return median(times[1:] or times)
 
 
 def medians_of_turns(turns: list[Callable[[], float]], runs: int) -> list[float]:
