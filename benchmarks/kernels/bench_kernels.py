@@ -1,6 +1,6 @@
 """Convolution kernels of S4 and S4D alone, beside the published ones, with the same weights.
 
-python benchmarks/kernels/bench_kernels.py [--s4 PATH] [--lengths 1024 4096] [--threads 1]
+python benchmarks/kernels/bench_kernels.py [--s4 PATH] [--kernels Cauchy S4] [--lengths 1024 4096]
 
 - "Cauchy": the four products of S4's kernel in double precision, at the roots of unity.
 - "S4": its whole kernel, with the power of A that truncates it.
@@ -56,12 +56,12 @@ def main() -> None:
     parser.add_argument("--s4", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 4096, 16384])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    kernels = ("Cauchy", "S4", "S4D")
+    parser.add_argument("--kernels", nargs="+", choices=kernels, default=kernels)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     print(bench.heading(limits(), current().name) + "\n", flush=True)
     rows = []
-    for size in (Size(kernel, l) for kernel in ("Cauchy", "S4", "S4D") for l in args.lengths):
+    for size in (Size(kernel, l) for kernel in args.kernels for l in args.lengths):
         print(f"  {size}", file=sys.stderr, flush=True)
         rows += [measure(size, kind, args.s4, args.runs) for kind in MAKE]
     names = columns(rows)

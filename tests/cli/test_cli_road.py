@@ -110,6 +110,11 @@ def test_stream_continues_from_a_saved_state(place, capsys, monkeypatch):
     assert [x["probability"] for x in rest] == [x["probability"] for x in whole[9:]]
 
 
+def test_stream_names_the_option_of_a_state_that_is_none(place, capsys):
+    assert main(["stream", str(place / "run"), "--load-state", str(place / "new.csv")]) == 2
+    assert "error: --load-state: " in capsys.readouterr().err
+
+
 def test_stream_names_the_malformed_line_or_counts_it(place, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("0.1,0.2\n0.3,oops\n0.3\n0.5,?\n"))
     assert main(["stream", str(place / "run")]) == 2

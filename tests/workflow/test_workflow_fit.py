@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,21 @@ def test_labels_unknown_to_the_training_set_stop_before_training(tmp_path):
     with pytest.raises(DataError, match="seen in training"):
         fit(noise(12), SMALL, test=noise(6, classes=3), folder=tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_channel_without_values_is_named_before_it_is_predicted_from():
+    rng = np.random.default_rng(0)
+    series = SeriesSet([rng.normal(size=(8, 2)) for _ in range(12)], np.arange(12) % 2)
+    run = fit(series, SMALL, quiet=True).run
+    silent = SeriesSet([np.where([True, False], x, np.nan) for x in series.X])
+    with pytest.warns(UserWarning, match="found no value in channel"):
+        predicted = run.output(silent)
+    mean = SeriesSet([np.where([True, False], x, run.inputs.preprocess.scale.mean) for x in series.X])
+    assert torch.allclose(predicted, run.output(mean), atol=1e-6)
+    # it is one series' own affair as long as others have values
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run.output(SeriesSet([silent.X[0], *series.X[1:]]))
 
 
 @pytest.mark.parametrize("name", MODELS)

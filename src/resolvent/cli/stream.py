@@ -61,7 +61,11 @@ class Command:
         run = load_run(self.folder)
         stream = run.stream()
         if self.load_state is not None:
-            stream.load(self.load_state)
+            try:
+                stream.load(self.load_state)
+            except ValueError as error:
+                reason = str(error).removeprefix("path: ")
+                raise ValueError(f"--load-state: {reason}") from error
         try:
             with _lines(self.input) as file:
                 self._pump(file, RowReader(run.data["channels"], self.reset_on), stream)

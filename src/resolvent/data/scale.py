@@ -36,12 +36,12 @@ class Standardise:
         Raises:
             DataError: A channel is missing throughout: nothing is known of it.
         """
-        count = np.asarray(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)))
-        if empty := [series.channel_names[i] for i in np.flatnonzero(count == 0)]:
+        if empty := series.empty_channels:
             raise DataError(
                 f"{series.name}: found no value in channel {show(empty[0])} of any series to learn "
                 "from; expected at least one; leave the channel out"
             )
+        count = np.asarray(sum((~np.isnan(x)).sum(axis=0) for x in _blocks(series)))
         mean = sum(np.nansum(x, axis=0) for x in _blocks(series)) / count
         std = np.sqrt(sum(np.nansum((x - mean) ** 2, axis=0) for x in _blocks(series)) / count)
         floor = 1e-6 * np.abs(mean)  # below this, float32 inputs hold only noise

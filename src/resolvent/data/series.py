@@ -158,6 +158,12 @@ class SeriesSet:
         """Whether any value is NaN."""
         return any(bool(np.isnan(x).any()) for x in self.X)
 
+    @property
+    def empty_channels(self) -> list[str]:
+        """Names of the channels that have no value in any series."""
+        found = np.any([~np.isnan(x).all(axis=0) for x in self.X], axis=0)
+        return [self.channel_names[i] for i in np.flatnonzero(~found)]
+
     def subset(self, indices: Any) -> SeriesSet:
         """Return the series at `indices`: integers in any order (n',), or a boolean mask (n,).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from resolvent import __version__
 from resolvent.choices import Choices
 from resolvent.data import DataError, SeriesDataset, SeriesSet, make_loader
+from resolvent.data.errors import show
 from resolvent.model import SequenceModel, describe, load_model, save_model
 from resolvent.model.folder import CONFIG
 from resolvent.train import Source, predict, update_config
@@ -73,10 +75,18 @@ class Run:
     def output(self, series: SeriesSet) -> Tensor:
         """Raw outputs (n, n_outputs) of the model for every series, in order.
 
+        A channel without a value in any of them is warned of, and seen as its mean in training.
+
         Raises:
             DataError: The channels are not those of the training set.
         """
         self.check(series)
+        if empty := series.empty_channels:
+            warnings.warn(
+                f"{series.name}: found no value in channel {show(empty[0])} of any series; the "
+                "model sees its mean in training instead; repair the channel, or train without it",
+                stacklevel=2,
+            )
         order = np.argsort(series.lengths, kind="stable")  # like lengths together: little padding
         dataset = self.dataset(SeriesSet([series.X[i] for i in order]))
         output = predict(self.model, batches(dataset, BATCH)).output
