@@ -135,6 +135,38 @@ def test_gradients_of_bfloat16_are_those_of_float32_rounded(backend):
         assert all(torch.equal(x, y.bfloat16()) for x, y in zip(grads, wide, strict=True))
 
 
+@every_backend
+@pytest.mark.parametrize("m", [1, 37, 128, 300])
+@pytest.mark.parametrize("narrow", [(0,), (1,), (7,), (0, 1, 7)])
+def test_bfloat16_series_are_read_and_written_as_if_widened(backend, m, narrow):
+    """Bit by bit: u, dt and z apart and together, at the ends of vectors, ribbons and rows."""
+    torch.manual_seed(m)
+    inputs = [x.detach() for x in tensors(2, 70, m, 3, 1, torch.float32)]
+    inputs[0][0, 0, 0], inputs[0][1, 0, 0] = 3e38, torch.nan  # one rounds to no finite number
+    resets, lengths = MARKS
+
+    def results(widened):
+        given = [x.bfloat16() if i in narrow else x for i, x in enumerate(inputs)]
+        leaves = [x.requires_grad_() for x in given]
+        y, h = scan(*(x.float() if widened else x for x in leaves), resets, lengths)
+        weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+        return [y, h, *torch.autograd.grad((y * weight).sum(), leaves)]
+
+    with using(backend):
+        for x, y in zip(results(False), results(True), strict=True):
+            assert x.dtype == y.dtype
+            torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
+
+
+@every_backend
+def test_opcheck_of_bfloat16_series(backend):
+    inputs = [x.detach() for x in tensors(g=1, dtype=torch.float32)]
+    given = [x.bfloat16() if i in (0, 1, 7) else x for i, x in enumerate(inputs)]
+    with using(backend):
+        op = OPS.selective_scan.default
+        torch.library.opcheck(op, (*(x.requires_grad_() for x in given), *MARKS, True))
+
+
 @pytest.mark.parametrize("size", [1e-4, 1e-2, 1.0])
 def test_float32_errs_at_most_twice_as_much_as_the_definition(size):
     """With rates from 1 to 16: memories of ten thousand steps to less than one.

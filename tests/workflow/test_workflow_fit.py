@@ -64,7 +64,9 @@ def test_a_channel_without_values_is_named_before_it_is_predicted_from():
     silent = SeriesSet([np.where([True, False], x, np.nan) for x in series.X])
     with pytest.warns(UserWarning, match="found no value in channel"):
         predicted = run.output(silent)
-    mean = SeriesSet([np.where([True, False], x, run.inputs.preprocess.scale.mean) for x in series.X])
+    mean = SeriesSet(
+        [np.where([True, False], x, run.inputs.preprocess.scale.mean) for x in series.X]
+    )
     assert torch.allclose(predicted, run.output(mean), atol=1e-6)
     # it is one series' own affair as long as others have values
     with warnings.catch_warnings():

@@ -102,7 +102,10 @@ def selective_scan(
     check_rows(u.shape[:2], h0, (u.shape[0], *system.A.shape), resets, lengths)
     A, B, C, dt, D, bias = system
     tensors = (u, dt, A, B, C, D, bias, gate, h0)
-    tensors = tuple(x if x is None else cast(x, real) for x in tensors)
+    tensors = tuple(
+        x if x is None or selective_ops.is_taken(x, i, real) else cast(x, real)
+        for i, x in enumerate(tensors)
+    )
     keep = wants_checkpoints(*tensors)
     return selective_ops.selective(*tensors, resets, lengths, keep)[:2]
 

@@ -7,7 +7,7 @@
 // Where there is a bias, dt_t is softplus(dt_t + bias).
 #pragma once
 
-#include "rows.hpp"
+#include "strip.hpp"
 
 namespace resolvent {
 
@@ -18,11 +18,12 @@ struct SelectiveSize {
 
 template <class Real>
 struct SelectiveInput {
-  const Real *u, *dt;      // (b, l, m)
-  const Real* A;           // (m, n)
-  const Real *B, *C;       // (b, l, g, n)
-  const Real *D, *bias;    // (m), optional
-  const Real *z, *h0;      // (b, l, m), (b, m, n); optional
+  Series<const Real> u, dt;  // (b, l, m)
+  const Real* A;             // (m, n)
+  const Real *B, *C;         // (b, l, g, n)
+  const Real *D, *bias;      // (m), optional
+  Series<const Real> z;      // (b, l, m), optional
+  const Real* h0;            // (b, m, n), optional
   Rows rows;
 };
 
@@ -36,7 +37,10 @@ template <class Real>
 struct SelectiveBackward {
   SelectiveInput<Real> in;
   const Real *checkpoints, *gy, *gh_last;
-  Real *gu, *gdt, *gA, *gB, *gC, *gD, *gbias, *gz, *gh0;
+  Series<Real> gu, gdt;  // as u and dt are
+  Real *gA, *gB, *gC, *gD, *gbias;
+  Series<Real> gz;  // as z is
+  Real* gh0;
 };
 
 template <class Real>

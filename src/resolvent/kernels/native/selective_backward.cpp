@@ -40,8 +40,8 @@ class Part {
   void run(Real* gB, Real* gC, Index stride) {
     band_.for_ribbons([&](const auto& ribbon) {
       for (Index i = 0; i < ribbon.count; ++i) start(ribbon.strips[i], own(ribbon, i));
-      for (Real* series : {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr})
-        if (series) ribbon.clear(series + step(stop_), size_.l - stop_);
+      for (const Series<Real>& series : {array_.gu, array_.gdt, gz()})
+        if (series) ribbon.clear(series, step(stop_), size_.l - stop_);
     });
     for (Real* sums : {gB, gC})
       for (Index t = stop_; t < size_.l; ++t) std::fill_n(sums + t * stride, n_, Real{});
@@ -69,6 +69,7 @@ class Part {
     V* at = own_ + (ribbon.begin - band_.begin + i) * (4 * n_ + 2);
     return {at, at + n_, at + 2 * n_, at + 3 * n_, at + 4 * n_, at + 4 * n_ + 1};
   }
+  Series<Real> gz() const { return in_.z ? array_.gz : Series<Real>{}; }
   Index state() const { return row_ * size_.m * n_; }
   Index step(Index t) const { return (row_ * size_.l + t) * size_.m; }
 
@@ -90,27 +91,27 @@ class Part {
   }
 
   void block(const Ribbon<Real>& ribbon, Index from, Index count) {
-    ribbon.read(in_.u + step(from), count, u_);
-    ribbon.read(in_.dt + step(from), count, dt_);
-    ribbon.read(array_.gy + step(from), count, gy_);
-    if (in_.z) ribbon.read(in_.z + step(from), count, z_);
+    ribbon.read(in_.u, step(from), count, u_);
+    ribbon.read(in_.dt, step(from), count, dt_);
+    ribbon.read({array_.gy}, step(from), count, gy_);
+    if (in_.z) ribbon.read(in_.z, step(from), count, z_);
     recall(ribbon, from);
-    const Real* const given[] = {in_.u, in_.dt, array_.gy, in_.z};
-    const Real* const made[] = {array_.gu, array_.gdt, in_.z ? array_.gz : nullptr};
+    const Series<const Real> given[] = {in_.u, in_.dt, {array_.gy}, in_.z};
+    const Series<Real> made[] = {array_.gu, array_.gdt, gz()};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const Own own = this->own(ribbon, i);
       prepare(strip, i, count);
       const Index here = step(from) + strip.first, next = here + (from > 0 ? ribbon.to_next(-1) : 0);
       for_modes(n_, are_normal(dt_[i], count, own.rates, n_), [&](Index k, auto modes, auto normal) {
-        const Steps<Real> steps{from, count, strip.group, k, turn(given, k) + next, turn(made, k) + here};
+        const Steps<Real> steps{from, count, strip.group, k, turn(given, k), next, turn(made, k), here, size_.m};
         sweep<modes.value, normal.value>(own, i, steps);
       });
       conclude(strip, own, i, count);
     }
-    ribbon.write(array_.gu + step(from), count, u_);
-    ribbon.write(array_.gdt + step(from), count, dt_);
-    if (in_.z) ribbon.write(array_.gz + step(from), count, z_);
+    ribbon.write(array_.gu, step(from), count, u_);
+    ribbon.write(array_.gdt, step(from), count, dt_);
+    if (in_.z) ribbon.write(array_.gz, step(from), count, z_);
   }
 
   // The states before a block.
@@ -169,7 +170,7 @@ class Part {
     std::copy_n(own.rates + k, modes, rates);
     std::copy_n(own.states + k, modes, h);
     for (Index t = 0; t < count; ++t) {
-      steps.fetch(t * size_.m);
+      steps.fetch(t);
       for (int j = 0; j < modes; ++j) states[t][j] = h[j];
       V a[modes], read = read_[t];
       decay<normal>(dt[t], rates, a);
@@ -253,8 +254,8 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
   const Index parts = std::max<Index>(1, (strips + most - 1) / most), items = size.b * size.g * parts;
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * n * 16);
   const Index series = size.l * n, parameters = size.m * n;
-  for (Real* series : {array.gu, array.gdt, array.in.z ? array.gz : nullptr})
-    prefer_large_pages(series, size.b * size.l * size.m);
+  for (const Series<Real>& series : {array.gu, array.gdt, array.in.z ? array.gz : Series<Real>{}})
+    prefer_large_pages(series.template at<char>(0), size.b * size.l * size.m * series.bytes());
   const Index own_scratch = Part<Real>::scratch(n, most);
   const Buffer<V> scratch(threads * own_scratch);
   const Buffer<Real> split(parts > 1 ? 2 * items * series : 0);

@@ -49,7 +49,7 @@ class Pass {
       }
   }
   void finish(const Ribbon<Real>& ribbon) {
-    ribbon.clear(array_.y + step(stop_), size_.l - stop_);
+    ribbon.clear({array_.y}, step(stop_), size_.l - stop_);
     for (Index i = 0; i < ribbon.count; ++i)
       for (Index k = 0; k < n_; ++k)
         ribbon.strips[i].scatter(array_.h_last + state(), n_, k, states(ribbon, i)[k]);
@@ -57,10 +57,10 @@ class Pass {
 
   void block(const Ribbon<Real>& ribbon, Index from, Index count) {
     if (array_.checkpoints && from > 0) keep(ribbon, from);
-    ribbon.read(in_.u + step(from), count, u_);
-    ribbon.read(in_.dt + step(from), count, dt_);
-    if (in_.z) ribbon.read(in_.z + step(from), count, z_);
-    const Real* const series[] = {in_.u, in_.dt, in_.z};
+    ribbon.read(in_.u, step(from), count, u_);
+    ribbon.read(in_.dt, step(from), count, dt_);
+    if (in_.z) ribbon.read(in_.z, step(from), count, z_);
+    const Series<const Real> series[] = {in_.u, in_.dt, in_.z};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const V D = in_.D ? strip.read(in_.D) : V{};
@@ -72,14 +72,14 @@ class Pass {
       V* const rates = this->rates(ribbon, i);
       const Index here = step(from) + strip.first, next = here + ribbon.to_next(1);
       for_modes(n_, are_normal(dt_[i], count, rates, n_), [&](Index k, auto modes, auto normal) {
-        const Steps<Real> steps{from, count, strip.group, k, turn(series, k) + next, array_.y + here};
+        const Steps<Real> steps{from, count, strip.group, k, turn(series, k), next, {array_.y}, here, size_.m};
         advance<modes.value, normal.value>(i, rates + k, steps);
       });
       if (!in_.z) continue;
       gate<V>(z_[i], count, nullptr);
       for (Index t = 0; t < count; ++t) y_[i][t] = y_[i][t] * z_[i][t];
     }
-    ribbon.write(array_.y + step(from), count, y_);
+    ribbon.write({array_.y}, step(from), count, y_);
   }
 
   // Takes `modes` modes of strip i through a block, and adds their share to y.
@@ -93,7 +93,7 @@ class Pass {
     std::copy_n(own, modes, rates);
     std::copy_n(own + n_, modes, h);
     for (Index t = 0; t < steps.count; ++t, B += stride, C += stride) {
-      steps.fetch(t * size_.m);
+      steps.fetch(t);
       if (resets && resets[t]) std::fill_n(h, modes, V{});
       V decays[modes], y = ys[t];
       decay<normal>(dt[t], rates, decays);

@@ -65,9 +65,9 @@ inline void for_modes(Index n, bool normal, const Body& body) {
 }
 
 // One of some series for each group of modes, by the first of them. The first series is always there.
-template <class Real, std::size_t count>
-inline const Real* turn(const Real* const (&series)[count], Index first) {
-  const Real* const at = series[first / kModes % count];
+template <class Series, std::size_t count>
+inline const Series& turn(const Series (&series)[count], Index first) {
+  const Series& at = series[first / kModes % count];
   return at ? at : series[0];
 }
 
@@ -76,11 +76,19 @@ inline const Real* turn(const Real* const (&series)[count], Index first) {
 template <class Real>
 struct Steps {
   Index from, count, group, first;
-  const Real *read, *written;
+  const char *read, *written;
+  Index read_step, written_step;
 
-  void fetch(Index offset) const {
-    __builtin_prefetch(read + offset);
-    __builtin_prefetch(written + offset);
+  // Of series that are m wide, from one of their numbers on.
+  Steps(Index from, Index count, Index group, Index first, Series<const Real> read, Index next,
+        Series<Real> written, Index here, Index m)
+      : from(from), count(count), group(group), first(first), read(read.template at<char>(next)),
+        written(written.template at<char>(here)), read_step(m * read.bytes()),
+        written_step(m * written.bytes()) {}
+
+  void fetch(Index t) const {
+    __builtin_prefetch(read + t * read_step);
+    __builtin_prefetch(written + t * written_step);
   }
 
   // Where B or C, of shape (b, l, g, n), begins.

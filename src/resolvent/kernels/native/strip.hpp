@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "half.hpp"
 #include "rows.hpp"
 
 namespace resolvent {
@@ -54,6 +55,25 @@ struct Strip {
   }
 };
 
+// A series (b, l, m) of a kernel's numbers, or of bfloat16 ones that become such when they are read and
+// are rounded when they are written. Which of both is a flag: it is asked once a step, and a kernel is
+// compiled once.
+template <class Number>
+struct Series {
+  Number* data = nullptr;
+  bool bfloat16 = false;
+
+  explicit operator bool() const { return data; }
+  Index bytes() const { return bfloat16 ? sizeof(std::uint16_t) : sizeof(Number); }
+  // Where number i lies.
+  template <class Stored = Number>
+  auto at(Index i) const {
+    using Bytes = std::conditional_t<std::is_const_v<Number>, const char, char>;
+    using As = std::conditional_t<std::is_const_v<Number>, const Stored, Stored>;
+    return reinterpret_cast<As*>(reinterpret_cast<Bytes*>(data) + i * bytes());
+  }
+};
+
 // A value for each step, one every so many vectors.
 template <class V, Index stride>
 struct Column {
@@ -89,9 +109,14 @@ struct Ribbon {
     }
     if (count > 0) first = strips[0].first;
   }
-  void read(const Real* series, Index steps, Block& block) const {
+  void read(Series<const Real> series, Index start, Index steps, Block& block) const {
     for (Index t = 0; t < steps; ++t) {
-      const Real* const from = series + t * m + first;
+      const Index at = start + t * m + first;
+      if (series.bfloat16) {
+        widen(series.template at<std::uint16_t>(at), channels, block.rows[t]);
+        continue;
+      }
+      const Real* const from = series.at(at);
       if (whole()) {
         for (Index i = 0; i < count; ++i) block.rows[t][i] = load<V>(from + i * kLanes<Real>);
       } else {
@@ -101,9 +126,14 @@ struct Ribbon {
       }
     }
   }
-  void write(Real* series, Index steps, const Block& block) const {
+  void write(Series<Real> series, Index start, Index steps, const Block& block) const {
     for (Index t = 0; t < steps; ++t) {
-      Real* const to = series + t * m + first;
+      const Index at = start + t * m + first;
+      if (series.bfloat16) {
+        narrow(block.rows[t], channels, series.template at<std::uint16_t>(at));
+        continue;
+      }
+      Real* const to = series.at(at);
       if (whole())
         for (Index i = 0; i < count; ++i) store(to + i * kLanes<Real>, block.rows[t][i]);
       else
@@ -112,8 +142,9 @@ struct Ribbon {
   }
   // From a strip to its fellow in what comes next, where the next block is `blocks` blocks ahead.
   Index to_next(Index blocks) const { return next - first + turns * blocks * kBlock * m; }
-  void clear(Real* series, Index steps) const {
-    for (Index t = 0; t < steps; ++t) std::fill_n(series + t * m + first, channels, Real{});
+  void clear(Series<Real> series, Index start, Index steps) const {
+    for (Index t = 0; t < steps; ++t)
+      std::memset(series.at(start + t * m + first), 0, channels * series.bytes());
   }
 
  private:
