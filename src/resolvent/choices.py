@@ -44,7 +44,7 @@ class Choices:
         batch_size: Series a step. None: an eighth of the training part, from 8 to 32.
         lr: Peak learning rate; state matrices and step sizes learn at most at 1e-3.
         validation: Share of the training set held out, whole groups if there are any. None: 0.2 of
-            100 series or more, nothing of less.
+            1,000 series or more, or where no test set is given; else nothing.
         patience: Looks at the held-out part without improvement before training stops; there are
             about fifty of them in a run.
         seed: Origin of all randomness.

@@ -179,7 +179,7 @@ class SequenceClassifier(ClassifierMixin, _Sequence):
     """State-space sequence classifier.
 
     Channels are standardised with the training set's mean and deviation, gaps are filled forward,
-    and the model's range of time scales follows the length of the series. Sets of a hundred series
+    and the model's range of time scales follows the length of the series. Sets of a thousand series
     or more hold out a fifth, stop when it no longer improves and keep the best weights; smaller
     ones are learned from entirely, on a fixed schedule.
 
@@ -254,7 +254,7 @@ class SequenceRegressor(RegressorMixin, _Sequence):
         d_state: Real states: of the whole layer for S5 and LRU, of each feature for the others.
         n_layers: Blocks.
         epochs: Passes over the data; None: as many as the number of series asks for.
-        validation: Share held out, from 0 to below 1; None: a fifth of a hundred series or more.
+        validation: Share held out, from 0 to below 1; None: a fifth of a thousand series or more.
         random_state: Seed, RandomState, or None for a new one every time.
         verbose: Show progress with the time left.
 

@@ -76,7 +76,7 @@ def test_groups_are_held_out_whole():
     assert "valid_loss" in model.history_[0]
 
 
-@pytest.mark.parametrize(("n", "held_out"), [(99, 0), (100, 20)])
+@pytest.mark.parametrize(("n", "held_out"), [(999, 0), (1000, 200)])
 def test_few_series_are_all_learned_from(n, held_out):
     X, y = np.random.default_rng(0).normal(size=(n, 5)), np.arange(n) % 2
     model = SequenceClassifier(**SMALL, epochs=1).fit(X, y)

@@ -26,7 +26,7 @@ def noise(n: int, classes: int = 2, seed: int = 0, groups: int | None = None) ->
 
 
 @pytest.mark.parametrize(
-    ("n", "scored", "held_out"), [(20, True, 0), (20, False, 4), (100, True, 20), (100, False, 20)]
+    ("n", "scored", "held_out"), [(20, True, 0), (20, False, 4), (999, True, 0), (1000, True, 200)]
 )
 def test_few_series_with_a_test_set_are_all_learned_from(n, scored, held_out):
     fitted = fit(noise(n), SMALL, test=noise(6, seed=1) if scored else None, quiet=True)

@@ -20,7 +20,7 @@ MIN_EPOCHS = 40
 LOOKS = 50
 """Validations in a run, unless its epochs are fewer."""
 
-ENOUGH = 100
+ENOUGH = 1000
 """Series from which on a part of the training set is held out unasked."""
 
 
