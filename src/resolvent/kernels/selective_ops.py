@@ -21,10 +21,8 @@ _INPUTS = (
     "Tensor? h0, Tensor? resets, Tensor? lengths"
 )
 _GRADIENTS = ("gu", "gdt", "gA", "gB", "gC", "gD", "gbias", "gz", "gh0")
-
-
 _SERIES = (0, 1, 7)
-"""Which inputs may be bfloat16 where the others are float32: u, dt and z, as are their gradients."""
+"""Inputs that may be bfloat16 where the others are float32, as are their gradients: u, dt and z."""
 
 
 def is_taken(x: Tensor, i: int, real: torch.dtype) -> bool:
