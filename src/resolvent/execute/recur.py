@@ -33,8 +33,10 @@ def recur(
         return gated(y, gate), h
     h0 = system.initial_state(u) if h0 is None else h0
     if u.shape[-1] == 1 and is_selective(system):
-        z = None if gate is None else gate[..., 0]
-        y, h = selective_scan(_select(system), u[..., 0], h0[..., 0], resets, lengths, gate=z)
+        # squeezed, not indexed: the gradient of an index fills a whole series with zeros
+        z = None if gate is None else gate.squeeze(-1)
+        x, start = u.squeeze(-1), h0.squeeze(-1)
+        y, h = selective_scan(_select(system), x, start, resets, lengths, gate=z)
         return y[..., None], h[..., None]
     y, h = _recur(system, u, h0, resets, lengths)
     return gated(y, gate), h
@@ -69,8 +71,8 @@ def _bank(
 ) -> tuple[Tensor, Tensor]:
     a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
     d = system.D[:, 0] if system.D.shape[1] else None
-    start = None if h0 is None else h0[..., 0]
-    y, h = diagonal_ssm(a, system.B, system.C, u[..., 0], start, resets, lengths, d=d)
+    start = None if h0 is None else h0.squeeze(-1)
+    y, h = diagonal_ssm(a, system.B, system.C, u.squeeze(-1), start, resets, lengths, d=d)
     return y[..., None], h[..., None]
 
 
@@ -91,7 +93,7 @@ def _dense(
     values: Tensor = system.A.values[0]  # type: ignore[attr-defined]
     B, C = to_real(system.B[0], 0), functional_to_real(system.C[0], 1)
     D, start = system.D[0], h0[:, 0, :, 0]
-    y, h = diagonal_mimo(values, B, C, u[:, :, 0], start, resets, lengths, d=D)
+    y, h = diagonal_mimo(values, B, C, u.squeeze(2), start, resets, lengths, d=D)
     return y[:, :, None], h[:, None, :, None]
 
 
@@ -113,7 +115,7 @@ def _select(system: Discrete) -> Selective:
         B, C = (x.expand(-1, -1, m, -1) for x in (B, C))
     values: Tensor = A.values  # type: ignore[attr-defined]
     bias = None if transition.bias is None else transition.bias[:, 0]
-    return Selective(values, B, C, transition.raw[..., 0], system.D[:, 0], bias)
+    return Selective(values, B, C, transition.raw.squeeze(-1), system.D[:, 0], bias)
 
 
 @in_blocks

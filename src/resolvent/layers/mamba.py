@@ -101,4 +101,4 @@ class Mamba(SelectiveLayer):
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
         """Project the gated output back."""
-        return self.out_proj(y[..., 0])
+        return self.out_proj(y.squeeze(-1))

@@ -151,7 +151,7 @@ class SequenceModel(nn.Module):
 
     def _predict(self, pooled: Tensor, real: Tensor | None = None) -> Tensor:
         y = zero_padding(self.head(pooled), real)
-        return y if self.n_outputs else y[..., 0]
+        return y if self.n_outputs else y.squeeze(-1)
 
     def _features(
         self,
