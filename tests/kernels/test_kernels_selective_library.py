@@ -143,12 +143,11 @@ def test_bfloat16_series_are_read_and_written_as_if_widened(backend, m, narrow):
     torch.manual_seed(m)
     inputs = [x.detach() for x in tensors(2, 70, m, 3, 1, torch.float32)]
     inputs[0][0, 0, 0], inputs[0][1, 0, 0] = 3e38, torch.nan  # one rounds to no finite number
-    resets, lengths = MARKS
 
     def results(widened):
         given = [x.bfloat16() if i in narrow else x for i, x in enumerate(inputs)]
         leaves = [x.requires_grad_() for x in given]
-        y, h = scan(*(x.float() if widened else x for x in leaves), resets, lengths)
+        y, h = scan(*[x.float() if widened else x for x in leaves] + [*MARKS])
         weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
         return [y, h, *torch.autograd.grad((y * weight).sum(), leaves)]
 

@@ -36,6 +36,11 @@ def common_dtypes(*tensors: Tensor | None) -> tuple[torch.dtype, torch.dtype]:
     return real, complex_ if is_complex else real
 
 
+def real_steps(x: Tensor, lengths: Tensor) -> Tensor:
+    """Which steps of a series x (b, l, ...) are not padding, (b, l) bool."""
+    return torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+
+
 def check_rows(
     size: tuple[int, ...],
     h0: Tensor | None,

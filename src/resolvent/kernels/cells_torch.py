@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import gradients_again
 
 Parts = tuple[Tensor, ...]
@@ -142,8 +143,7 @@ def scan_backward(
     """
     x, weight, bias, h0 = inputs
     if marks[1] is not None:
-        real = torch.arange(x.shape[1], device=x.device) < marks[1][:, None]
-        x = torch.where(real[..., None], x, 0)
+        x = torch.where(real_steps(x, marks[1])[..., None], x, 0)
 
     def op(*given: Tensor) -> tuple[Tensor, Tensor]:
         return scan(cell, *given, resets=marks[0], lengths=marks[1])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import (
     Gradient,
     call,
@@ -36,7 +37,7 @@ def _by_torch(
     inside = None
     if lengths is not None:
         lengths = lengths.long().clamp(0, l)
-        inside = (torch.arange(l, device=x.device) < lengths[:, None])[..., None]
+        inside = real_steps(x, lengths)[..., None]
         x = torch.where(inside, x, 0)
     series = torch.cat([x.new_zeros(b, before, d) if tail is None else tail, x], dim=1)
     epoch = None if resets is None else pad(resets.long().cumsum(1), (before, 0))

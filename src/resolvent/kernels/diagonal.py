@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import diagonal_ops
-from resolvent.kernels.arguments import cast, check_rows, common_dtypes
+from resolvent.kernels.arguments import cast, check_rows, common_dtypes, real_steps
 from resolvent.kernels.registry import wants_checkpoints
 
 
@@ -54,8 +54,8 @@ def ssm_reference(
     y = (c * h.view(x.shape)).sum(dim=-1)
     y = 2 * y.real if y.is_complex() else y
     if d is not None:
-        stop = u.shape[1] if lengths is None else lengths[:, None]
-        y = y + torch.where((torch.arange(u.shape[1]) < stop)[..., None], d * u, 0)
+        real = None if lengths is None else real_steps(u, lengths)[..., None]
+        y = y + (d * u if real is None else torch.where(real, d * u, 0))
     return y, h_last.view(u.shape[0], *a.shape)
 
 
@@ -192,8 +192,7 @@ def vandermonde(a: Tensor, w: Tensor, length: int) -> Tensor:
     """
     if length < 0:
         raise ValueError(f"length is {length}: expected a number of steps, not negative.")
-    impulse = a.new_zeros(1, length, a.shape[0], dtype=common_dtypes(a, w)[0])
-    impulse[:, :1] = 1
+    impulse = diagonal_ops.impulse(a, length, common_dtypes(a, w)[0])
     return diagonal_ssm(a, torch.ones_like(w), w, impulse)[0][0].mT
 
 

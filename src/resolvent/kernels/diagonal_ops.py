@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import diagonal_torch, long_convolution_ops, scan_torch
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import (
     Gradient,
-    addresses,
-    contiguous,
+    call,
     from_checkpoints,
     kept_blocks,
-    kind,
     like,
     native_for,
     register,
@@ -44,11 +43,10 @@ def _scan(
     kernels = native_for(x)
     if kernels is None:
         return scan_torch.scan(a, x, h0, resets, lengths)
-    a, a_row, a_step = _layout(a)
-    x, h0, resets, lengths = *contiguous(x, h0), *row_marks(resets, lengths)
-    h, h_last = torch.empty_like(x), x.new_empty(x.shape[0], x.shape[2])
-    arrays = addresses(a, x, h0, resets, lengths, h, h_last)
-    kernels.diagonal_scan_forward(kind(x), (*x.shape, a_row, a_step), arrays)
+    a, *distances = _layout(a)
+    h, h_last = like(x), x.new_empty(x.shape[0], x.shape[2])
+    arrays = a, x, h0, *row_marks(resets, lengths), h, h_last
+    call(kernels.diagonal_scan_forward, x, (*x.shape, *distances), *arrays)
     return h, h_last
 
 
@@ -68,13 +66,11 @@ def _scan_backward(
         gh_last = h.new_zeros(batch, n) if gh_last is None else gh_last
         ga, gx, gh0 = scan_torch.scan_backward(a, h, h0, resets, lengths, gh, gh_last)
     else:
-        packed, a_row, a_step = _layout(a)
-        h, h0, gh, gh_last = contiguous(h, h0, gh, gh_last)
-        resets, lengths = row_marks(resets, lengths)
+        packed, *distances = _layout(a)
         ga = h.new_empty(batch, 1 if a.dim() == 1 else a.shape[1], n)
-        gx, gh0 = torch.empty_like(h), h.new_empty(batch, n)
-        arrays = addresses(packed, h, h0, resets, lengths, gh, gh_last, ga, gx, gh0)
-        kernels.diagonal_scan_backward(kind(h), (*h.shape, a_row, a_step), arrays)
+        gx, gh0 = like(h), h.new_empty(batch, n)
+        arrays = packed, h, h0, *row_marks(resets, lengths), gh, gh_last, ga, gx, gh0
+        call(kernels.diagonal_scan_backward, h, (*h.shape, *distances), *arrays)
     return ga.sum_to_size(a.shape).contiguous(), gx, gh0
 
 
@@ -103,12 +99,10 @@ def _ssm(
     if kernels is None:
         y, h_last = diagonal_torch.ssm(a, b, c, d, u, h0, resets, lengths)
         return y.contiguous(), h_last.contiguous(), checkpoints.zero_()
-    a, b, c, d, u, h0 = contiguous(a, b, c, d, u, h0)
-    resets, lengths = row_marks(resets, lengths)
-    y, h_last = torch.empty_like(u), a.new_empty(u.shape[0], *a.shape)
-    kept = checkpoints if keep else None
-    arrays = addresses(a, b, c, d, u, h0, resets, lengths, y, h_last, kept)
-    kernels.diagonal_ssm_forward(kind(a), (*u.shape, a.shape[1]), arrays)
+    y, h_last = like(u), a.new_empty(u.shape[0], *a.shape)
+    given = a, b, c, d, u, h0, *row_marks(resets, lengths)
+    results = y, h_last, checkpoints if keep else None
+    call(kernels.diagonal_ssm_forward, a, (*u.shape, a.shape[1]), *given, *results)
     return y, h_last, checkpoints
 
 
@@ -124,16 +118,22 @@ def differentiates_kernel(a: Tensor, u: Tensor, h0: Tensor | None, resets: Tenso
     return batch >= 4 and modes >= 32 and 256 <= length <= 1 << 14
 
 
+def impulse(a: Tensor, length: int, real: torch.dtype) -> Tensor:
+    """What systems a (m, n) answer with their kernels: 1 at the first step, (1, length, m)."""
+    u = a.new_zeros(1, length, a.shape[0], dtype=real)
+    u[:, :1] = 1
+    return u
+
+
 def _kernel_backward(
     a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, lengths: Tensor | None, gy: Tensor
 ) -> tuple[Tensor, ...]:
     """Gradients through y = K * u, where K_t = 2 Re sum_n c_n b_n a_n^t answers to an impulse."""
     if lengths is not None:
-        real = (torch.arange(u.shape[1]) < lengths[:, None])[..., None]
+        real = real_steps(u, lengths)[..., None]
         u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
-    impulse = torch.zeros_like(u[:1])
-    impulse[:, 0] = 1
-    system = (a, torch.ones_like(b), b * c, d, impulse, None, None, None)
+    given = impulse(a, u.shape[1], u.dtype)
+    system = (a, torch.ones_like(b), b * c, d, given, None, None, None)
     K, _, checkpoints = _ssm(*system, keep=True)
     gu, gK = long_convolution_ops.backward(u, K[0].mT, gy)
     ga, _, gw, gd, _, _ = _ssm_backward(*system, checkpoints, gK.mT[None], None)
@@ -154,14 +154,10 @@ def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:
         return tuple(x.contiguous() for x in grads)
     if checkpoints.shape[1] != kept_blocks(u):
         checkpoints = _ssm(*inputs, keep=True)[2]  # was not told to keep them
-    a, b, c, d, u, h0, checkpoints = contiguous(a, b, c, d, u, h0, checkpoints)
-    resets, lengths, gy, gh_last = *row_marks(resets, lengths), *contiguous(gy, gh_last)
-    ga, gb, gc, gu = (torch.empty_like(x) for x in (a, b, c, u))
-    gd, gh0 = u.new_empty(a.shape[0]), a.new_empty(u.shape[0], *a.shape)
-    given = (a, b, c, d, u, h0, resets, lengths, checkpoints, gy, gh_last)
-    arrays = addresses(*given, ga, gb, gc, gd, gu, gh0)
-    kernels.diagonal_ssm_backward(kind(a), (*u.shape, a.shape[1]), arrays)
-    return ga, gb, gc, gd, gu, gh0
+    grads = _fake_ssm_backward(*inputs)
+    given = (*inputs[:6], *row_marks(resets, lengths), checkpoints, gy, gh_last)
+    call(kernels.diagonal_ssm_backward, a, (*u.shape, a.shape[1]), *given, *grads)
+    return grads
 
 
 def _fake_scan(a: Tensor, x: Tensor, *_: Any) -> tuple[Tensor, Tensor]:

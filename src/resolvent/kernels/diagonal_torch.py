@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.slabs import Slab, slabs
 
 _CHUNK = 32  # steps written out at once by `ssm`
@@ -144,7 +145,7 @@ def _slab(
     """
     (b, l, m), k = u.shape, _CHUNK
     chunks = l // k + 1  # one of them at least is unfilled: the state after the end is before it
-    inside = (torch.arange(l, device=u.device) < lengths[:, None])[..., None]
+    inside = real_steps(u, lengths)[..., None]
     padded = torch.nn.functional.pad(torch.where(inside, u, 0), (0, 0, 0, chunks * k - l))
     u = padded.view(b, chunks, k, m)
     epoch = None

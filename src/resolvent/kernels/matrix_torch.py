@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from resolvent.kernels.arguments import real_steps
+
 _WRITES = 64  # of a chunk
 _STEPS = 16  # of a chunk, where every row of a state has its own decay
 
@@ -54,7 +56,7 @@ def scan(
     k, q = k.repeat_interleave(heads, 2), q.repeat_interleave(heads, 2)
     inside = None
     if lengths is not None:
-        inside = torch.arange(l, device=v.device) < lengths[:, None]
+        inside = real_steps(v, lengths)
         resets = None if resets is None else resets & inside
         a = _where(inside, a, 1)
         k, v, q = (_where(inside, x, 0) for x in (k, v, q))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import mimo_ops
-from resolvent.kernels.arguments import cast, check_rows, common_dtypes
+from resolvent.kernels.arguments import cast, check_rows, common_dtypes, real_steps
 from resolvent.kernels.diagonal import scan_reference
 from resolvent.kernels.registry import wants_checkpoints
 
@@ -31,8 +31,8 @@ def mimo_reference(
     h, h_last = scan_reference(a, x, h0, resets, lengths)
     y = (torch.cat((h.real, h.imag), -1) if a.is_complex() else h) @ c.mT
     if d is not None:
-        stop = u.shape[1] if lengths is None else lengths[:, None]
-        y = y + torch.where((torch.arange(u.shape[1]) < stop)[..., None], d * u, 0)
+        real = None if lengths is None else real_steps(u, lengths)[..., None]
+        y = y + (d * u if real is None else torch.where(real, d * u, 0))
     return y, h_last
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import diagonal_ops
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import (
-    addresses,
-    contiguous,
+    call,
     from_checkpoints,
     gradients_again,
     kept_blocks,
@@ -29,9 +29,8 @@ _INPUTS = (
 
 
 def _call(kernel: Any, a: Tensor, c: Tensor, u: Tensor, *arrays: Tensor | None) -> None:
-    packed = contiguous(*arrays)  # which must live until the kernel has run
-    kind = u.dtype == torch.float64, len(a) == 2, torch.get_num_threads()
-    kernel(kind, (*u.shape[:2], a.shape[1], u.shape[2], c.shape[1]), addresses(*packed))
+    sizes = (*u.shape[:2], a.shape[1], u.shape[2], c.shape[1])
+    call(kernel, u, sizes, *arrays, is_complex=len(a) == 2)
 
 
 def _results(a: Tensor, c: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,8 +96,7 @@ def _by_torch(
     if d is not None:
         skip = d * u
         if lengths is not None:
-            inside = torch.arange(u.shape[1], device=u.device) < lengths[:, None]
-            skip = torch.where(inside[..., None], skip, 0)
+            skip = torch.where(real_steps(u, lengths)[..., None], skip, 0)
         y = y + skip
     return y, reals(last)
 

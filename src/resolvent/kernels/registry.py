@@ -27,9 +27,13 @@ def addresses(*tensors: Tensor | None) -> list[int]:
     return [0 if x is None else x.data_ptr() for x in tensors]
 
 
-def kind(x: Tensor) -> tuple[bool, bool, int]:
-    """What every native kernel is told first: double precision?, complex?, how many threads."""
-    return x.dtype in (torch.float64, torch.complex128), x.is_complex(), torch.get_num_threads()
+def kind(x: Tensor, is_complex: bool | None = None) -> tuple[bool, bool, int]:
+    """What every native kernel is told first: double precision?, complex?, how many threads.
+
+    Numbers are complex as those of x are, or as told where their parts lie apart.
+    """
+    double = x.dtype in (torch.float64, torch.complex128)
+    return double, x.is_complex() if is_complex is None else is_complex, torch.get_num_threads()
 
 
 def contiguous(*tensors: Tensor | None) -> list[Any]:
@@ -43,11 +47,15 @@ def row_marks(resets: Tensor | None, lengths: Tensor | None) -> list[Any]:
 
 
 def call(
-    kernel: Callable[..., None], x: Tensor, sizes: Sequence[int], *arrays: Tensor | None
+    kernel: Callable[..., None],
+    x: Tensor,
+    sizes: Sequence[int],
+    *arrays: Tensor | None,
+    is_complex: bool | None = None,
 ) -> None:
-    """Runs a native kernel in the precision of x, on arguments and on contiguous new results."""
+    """Runs a native kernel on numbers of the `kind` of x: arguments and contiguous new results."""
     packed = contiguous(*arrays)  # which must live until the kernel has run
-    kernel(kind(x), sizes, addresses(*packed))
+    kernel(kind(x, is_complex), sizes, addresses(*packed))
 
 
 def like(x: Tensor) -> Tensor:

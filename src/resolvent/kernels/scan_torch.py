@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from resolvent.kernels.arguments import real_steps
+
 
 def scan(
     a: Tensor, x: Tensor, h0: Tensor | None, resets: Tensor | None, lengths: Tensor | None
@@ -25,7 +27,7 @@ def scan(
         return x.clone(), start.clone()
     a = a.expand(b, l, n)
     if lengths is not None:
-        inside = (torch.arange(l, device=x.device) < lengths[:, None])[..., None]
+        inside = real_steps(x, lengths)[..., None]
         a, x = torch.where(inside, a, 1), torch.where(inside, x, 0)
         resets = None if resets is None else resets & inside[..., 0]
     k = math.isqrt(l - 1) + 1
@@ -76,7 +78,7 @@ def scan_backward(
         return h.clone(), h.clone(), gh_last.clone()
     decay, cut = a.conj_physical().expand(b, l, n), None
     if lengths is not None:
-        inside = (torch.arange(l, device=h.device) < lengths[:, None])[..., None]
+        inside = real_steps(h, lengths)[..., None]
         decay, gh = torch.where(inside, decay, 1), torch.where(inside, gh, 0)
         resets = None if resets is None else resets & inside[..., 0]
     if resets is not None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from resolvent.kernels import scan_torch
+from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.slabs import Slab, slabs
 
 _NUMBERS = 1 << 20
@@ -45,7 +46,7 @@ _SERIES = ("u", "dt", "B", "C", "z")
 
 
 def _inside(slab: Slab, x: Tensor) -> Tensor:
-    return torch.arange(x.shape[1], device=x.device) < slab.left[:, None]
+    return real_steps(x, slab.left)
 
 
 def _run(x: Inputs, slab: Slab) -> tuple[Tensor, Tensor]:
