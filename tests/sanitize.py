@@ -7,8 +7,8 @@ place of the installed one, and runs tests/kernels. The first finding ends the r
 a status that is not 0. Needs what the build needs (GCC with its sanitizers, CMake, nanobind). Not
 part of the test suite: a build and a run take some ten minutes (less with -n 2).
 
-When they were last run (AVX-512, GCC 12; AVX2 before), neither the address and undefined-behaviour sanitizers nor
-the thread sanitizer found anything in these tests, from the first to the last.
+When they were last run (AVX-512, GCC 12; AVX2 before), neither the address and undefined-behaviour
+sanitizers nor the thread sanitizer found anything in these tests, from the first to the last.
 
 Python and PyTorch have no sanitizer in them, so accesses that they make are not checked. The thread
 sanitizer's build starts threads of its own (parallel.hpp), since it cannot see those of OpenMP.
