@@ -25,17 +25,15 @@ from typing import Any, NamedTuple
 
 import torch
 from bench_kernels import s4d_kernel
-from beside import contenders
-from measure import agree, limits, medians_of_turns
+from beside import race
+from measure import limits
 from torch import Tensor
 
 from resolvent import bench
 from resolvent.bench import Call, Machine
-from resolvent.bench.case import MAKE, Row
+from resolvent.bench.case import MAKE, Row, exact
 from resolvent.bench.loops import fft_convolution
-from resolvent.bench.measure import CLOSE
 from resolvent.bench.table import columns, head, line
-from resolvent.kernels import using
 from resolvent.kernels.backend import current
 from resolvent.layers import S4D, S5
 
@@ -98,14 +96,8 @@ def measure(
 ) -> Row:
     """Time one pass, "forward" or "both", after results were compared."""
     makes = [partial(make, size, kind, name, path) for name, path in {"": None, **peers}.items()]
-    expected = exact(size, kind)
-    with contenders(makes) as (ours, *others):
-        close = CLOSE if kind == "forward" else 10 * CLOSE
-        # a peer may take other parameters, so that only its outputs can be compared
-        for contender in (ours, *others) if kind == "forward" else (ours,):
-            for found, right in zip(contender.results, expected, strict=True):
-                agree(found, right, close)
-        mine, *theirs = medians_of_turns([x.turn for x in (ours, *others)], runs)
+    expected = exact(bench.of_module(*size.setting())[1], kind)
+    mine, *theirs = race(makes, expected, kind, runs)
     ratios = {name: time / mine for name, time in zip(peers, theirs, strict=True)}
     work = size.batch * size.length * FEATURES * MULTIPLICATIONS[size.layer]
     reached = work / mine / 1e6 / machine.products if kind == "forward" else None
@@ -125,14 +117,6 @@ def make(size: Size, kind: str, peer: str, path: Path | None) -> Callable[[], ob
     }
     call = made[peer]()
     return MAKE[kind](call.op, call.inputs)
-
-
-def exact(size: Size, kind: str) -> list[Tensor]:
-    """What ours gives in float64 on PyTorch operations."""
-    _, call = bench.of_module(*size.setting())
-    with using("torch"):
-        found = MAKE[kind](call.op, call.inputs)()
-    return [found] if isinstance(found, Tensor) else list(found)
 
 
 def _by_fft(layer: S4D) -> Callable[..., Tensor]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resolvent.bench.measure import turn
+from resolvent.bench.measure import CLOSE, agree, medians_of_turns, turn
 from resolvent.kernels import using
 from resolvent.kernels.backend import current
 
@@ -61,6 +61,22 @@ def contenders(makes: list[Make]) -> Iterator[list[Contender]]:
             stack.callback(process.join)
             pipes.append(stack.enter_context(ours))
         yield [Contender(pipe) for pipe in pipes]
+
+
+def race(makes: list[Make], expected: list[Tensor], kind: str, runs: int) -> list[float]:
+    """Medians of contenders in milliseconds, once their results were compared.
+
+    The first is held to all that is expected; the others, which may take other parameters, to their
+    outputs.
+
+    Raises:
+        ArithmeticError: a result differs.
+    """
+    with contenders(makes) as found:
+        for contender in found if kind == "forward" else found[:1]:
+            for result, right in zip(contender.results, expected, strict=True):
+                agree(result, right, CLOSE if kind == "forward" else 10 * CLOSE)
+        return medians_of_turns([x.turn for x in found], runs)
 
 
 def _serve(pipe: Connection, make: Make, threads: int, backend: str) -> None:
