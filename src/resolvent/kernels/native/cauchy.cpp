@@ -22,10 +22,10 @@ inline constexpr int kRows = 4;
 // Points that a pass over the modes takes: their gradients stay in the first cache.
 inline constexpr Index kPoints = 256;
 
-// Numbers f of many, real parts apart from imaginary parts, in whole vectors. Lanes beyond the last
+// Complex numbers f of many, real parts apart from imaginary parts, in whole vectors. Lanes beyond the last
 // number repeat it, or are zero.
 template <class Real>
-struct Series {
+struct Split {
   using V = Vector<Real>;
   static constexpr Index kWidth = kLanes<Real>;
   V *re, *im;
@@ -64,11 +64,11 @@ inline void near(Real x, Real y, V s_re, V s_im, Mode<V, true>& T, Mode<V, true>
 
 // A few products of one system at all points of a part.
 template <int rows, class Real>
-void respond(const CauchySize& size, const Real* values, const Real* w, const Series<Real>& s,
+void respond(const CauchySize& size, const Real* values, const Real* w, const Split<Real>& s,
              Index count, Real* y) {
   using V = Vector<Real>;
   constexpr Index kWidth = kLanes<Real>;
-  for (Index i = 0; i < Series<Real>::vectors(count); ++i) {
+  for (Index i = 0; i < Split<Real>::vectors(count); ++i) {
     Mode<V, true> sum[rows]{};
     for (Index n = 0; n < size.n; ++n) {
       Mode<V, true> T, U;
@@ -100,8 +100,8 @@ struct Sums {
 };
 
 template <int rows, class Real, class V>
-void correlate(const Real* value, const Real* w, Index stride, const Series<Real>& s,
-               const Series<Real>* gy, Index vectors, Sums<V>& total) {
+void correlate(const Real* value, const Real* w, Index stride, const Split<Real>& s,
+               const Split<Real>* gy, Index vectors, Sums<V>& total) {
   const Real x = value[0], y = value[1];
   Sums<V> sum = total;
   V w_re[rows], w_im[rows];
@@ -131,9 +131,9 @@ void correlate(const Real* value, const Real* w, Index stride, const Series<Real
 template <class Real>
 void cauchy_forward(const CauchySize& size, const CauchyForward<Real>& array) {
   using V = Vector<Real>;
-  const Index vectors = Series<Real>::vectors(size.f), parts = (size.f + kPoints - 1) / kPoints;
+  const Index vectors = Split<Real>::vectors(size.f), parts = (size.f + kPoints - 1) / kPoints;
   const Buffer<V> points(2 * vectors);
-  const Series<Real> s{points.data(), points.data() + vectors};
+  const Split<Real> s{points.data(), points.data() + vectors};
   s.read(array.s, size.f, true);
   prefer_large_pages(array.y, 2 * size.m * size.k * size.f);
   const int threads = worthwhile(size.threads, size.m * size.n * size.f * (8 + 4 * size.k));
@@ -142,7 +142,7 @@ void cauchy_forward(const CauchySize& size, const CauchyForward<Real>& array) {
     cover<kRows>(0, size.k, [&](Index k, auto rows) {
       const Index row = system * size.k + k;
       respond<rows.value>(size, array.values + 2 * system * size.n, array.w + 2 * row * size.n,
-                          Series<Real>{s.re + at, s.im + at}, std::min(kPoints, size.f - first),
+                          Split<Real>{s.re + at, s.im + at}, std::min(kPoints, size.f - first),
                           array.y + 2 * (row * size.f + first));
     });
   });
@@ -152,9 +152,9 @@ template <class Real>
 void cauchy_backward(const CauchySize& size, const CauchyBackward<Real>& array) {
   using V = Vector<Real>;
   constexpr Index kWidth = kLanes<Real>, kPart = kPoints / kWidth;
-  const Index vectors = Series<Real>::vectors(size.f);
+  const Index vectors = Split<Real>::vectors(size.f);
   const Buffer<V> points(2 * vectors);
-  const Series<Real> s{points.data(), points.data() + vectors};
+  const Split<Real> s{points.data(), points.data() + vectors};
   s.read(array.s, size.f, true);
   const int threads = worthwhile(size.threads, size.m * size.n * size.f * (16 + 8 * size.k));
   const Buffer<V> parts(threads * 2 * kRows * kPart);
@@ -165,7 +165,7 @@ void cauchy_backward(const CauchySize& size, const CauchyBackward<Real>& array) 
     Real* const gvalues = array.gvalues + 2 * system * size.n;
     std::fill_n(gvalues, 2 * size.n, Real{});
     Sums<V>* const total = sums.data() + thread * size.n;
-    Series<Real> gy[kRows];
+    Split<Real> gy[kRows];
     for (int k = 0; k < kRows; ++k) {
       V* const part = parts.data() + (thread * kRows + k) * 2 * kPart;
       gy[k] = {part, part + kPart};
@@ -179,8 +179,8 @@ void cauchy_backward(const CauchySize& size, const CauchyBackward<Real>& array) 
           gy[k].read(array.gy + 2 * ((row + k) * size.f + f), count, false);
         for (Index n = 0; n < size.n; ++n)
           correlate<rows.value>(values + 2 * n, array.w + 2 * (row * size.n + n), size.n,
-                                Series<Real>{s.re + at, s.im + at}, gy,
-                                Series<Real>::vectors(count), total[n]);
+                                Split<Real>{s.re + at, s.im + at}, gy,
+                                Split<Real>::vectors(count), total[n]);
       }
       for (Index n = 0; n < size.n; ++n) {
         gvalues[2 * n] += 2 * sum<Real, kWidth>(total[n].value.re);

@@ -175,22 +175,24 @@ inline void exp2_normal(V (&x)[vectors]) {
 // Here a register holds 2^(j / 16) for all j, so that x is rounded to sixteenths, whose last four bits are
 // j, and a term less than half as high is left of the polynomial.
 inline constexpr float kSixteenths[] = {
-    0x1p0f,         0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f, 0x1.306fe0p0f, 0x1.3dea64p0f,
+    0x1p0f,        0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f, 0x1.306fe0p0f, 0x1.3dea64p0f,
     0x1.4bfdaep0f, 0x1.5ab07ep0f, 0x1.6a09e6p0f, 0x1.7a1148p0f, 0x1.8ace54p0f, 0x1.9c4918p0f,
     0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
 template <std::size_t vectors>
 inline void exp2_normal(Vector<float> (&x)[vectors]) {
-  constexpr float kRoundSixteenths = Constants<float>::kRound / 16;
-  constexpr float kRest[] = {1, 0x1.62e430p-1f, 0x1.ebfbe0p-3f, 0x1.c6b08ep-5f};  // Taylor
-  Vector<float> raised[vectors], k[vectors], sums[vectors];
-  for (std::size_t j = 0; j < vectors; ++j) raised[j] = x[j] + kRoundSixteenths;
-  for (std::size_t j = 0; j < vectors; ++j) k[j] = raised[j] - kRoundSixteenths;
-  for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j];
+  using V = Vector<float>;
+  constexpr float kRound = Constants<float>::kRound / 16;
+  constexpr float kRest[] = {static_cast<float>(taylor(0)), static_cast<float>(taylor(1)),
+                             static_cast<float>(taylor(2)), static_cast<float>(taylor(3))};
+  Whole<V> k[vectors];  // in sixteenths; `scaled` rounds down
+  V sums[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) k[j].raised = x[j] + kRound;
+  for (std::size_t j = 0; j < vectors; ++j) k[j].value = k[j].raised - kRound;
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j].value;
   polynomial(kRest, x, sums);
   for (std::size_t j = 0; j < vectors; ++j) {
-    const Vector<float> near = _mm512_maskz_permutexvar_ps(
-        -1, bits<__m512i>(raised[j]), load<Vector<float>>(kSixteenths));
-    x[j] = _mm512_maskz_scalef_ps(-1, sums[j] * near, k[j]);
+    const V near = _mm512_maskz_permutexvar_ps(-1, bits<__m512i>(k[j].raised), load<V>(kSixteenths));
+    x[j] = scaled(sums[j] * near, k[j]);
   }
 }
 #endif

@@ -40,7 +40,7 @@ class Part {
   void run(Real* gB, Real* gC, Index stride) {
     band_.for_ribbons([&](const auto& ribbon) {
       for (Index i = 0; i < ribbon.count; ++i) start(ribbon.strips[i], own(ribbon, i));
-      for (const Series<Real>& series : {array_.gu, array_.gdt, gz()})
+      for (const Series<Real>& series : {array_.gu, array_.gdt, array_.gz})
         if (series) ribbon.clear(series, step(stop_), size_.l - stop_);
     });
     for (Real* sums : {gB, gC})
@@ -69,7 +69,6 @@ class Part {
     V* at = own_ + (ribbon.begin - band_.begin + i) * (4 * n_ + 2);
     return {at, at + n_, at + 2 * n_, at + 3 * n_, at + 4 * n_, at + 4 * n_ + 1};
   }
-  Series<Real> gz() const { return in_.z ? array_.gz : Series<Real>{}; }
   Index state() const { return row_ * size_.m * n_; }
   Index step(Index t) const { return (row_ * size_.l + t) * size_.m; }
 
@@ -97,15 +96,15 @@ class Part {
     if (in_.z) ribbon.read(in_.z, step(from), count, z_);
     recall(ribbon, from);
     const Series<const Real> given[] = {in_.u, in_.dt, {array_.gy}, in_.z};
-    const Series<Real> made[] = {array_.gu, array_.gdt, gz()};
+    const Series<Real> made[] = {array_.gu, array_.gdt, array_.gz};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const Own own = this->own(ribbon, i);
       prepare(strip, i, count);
       const Index here = step(from) + strip.first, next = here + (from > 0 ? ribbon.to_next(-1) : 0);
       for_modes(n_, are_normal(dt_[i], count, own.rates, n_), [&](Index k, auto modes, auto normal) {
-        const Steps<Real> steps{from, count, strip.group, k, turn(given, k), next, turn(made, k), here, size_.m};
-        sweep<modes.value, normal.value>(own, i, steps);
+        sweep<modes.value, normal.value>(own, i, {from, count, strip.group, k, turn(given, k).track(next, size_.m),
+                                                  turn(made, k).track(here, size_.m)});
       });
       conclude(strip, own, i, count);
     }
@@ -254,13 +253,14 @@ void selective_backward(const SelectiveSize& size, const SelectiveBackward<Real>
   const Index parts = std::max<Index>(1, (strips + most - 1) / most), items = size.b * size.g * parts;
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * n * 16);
   const Index series = size.l * n, parameters = size.m * n;
-  for (const Series<Real>& series : {array.gu, array.gdt, array.in.z ? array.gz : Series<Real>{}})
+  SelectiveBackward<Real> own = array;
+  if (!own.in.z) own.gz = {};
+  for (const Series<Real>& series : {own.gu, own.gdt, own.gz})
     prefer_large_pages(series.template at<char>(0), size.b * size.l * size.m * series.bytes());
   const Index own_scratch = Part<Real>::scratch(n, most);
   const Buffer<V> scratch(threads * own_scratch);
   const Buffer<Real> split(parts > 1 ? 2 * items * series : 0);
   const Buffer<Real> sums(size.b * (parameters + 2 * size.m));
-  SelectiveBackward<Real> own = array;
   own.gA = sums.data();
   own.gD = own.gA + size.b * parameters;
   own.gbias = own.gD + size.b * size.m;

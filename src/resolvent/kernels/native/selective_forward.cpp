@@ -71,8 +71,9 @@ class Pass {
       }
       V* const rates = this->rates(ribbon, i);
       const Index here = step(from) + strip.first, next = here + ribbon.to_next(1);
+      const Track written = Series<Real>{array_.y}.track(here, size_.m);
       for_modes(n_, are_normal(dt_[i], count, rates, n_), [&](Index k, auto modes, auto normal) {
-        const Steps<Real> steps{from, count, strip.group, k, turn(series, k), next, {array_.y}, here, size_.m};
+        const Steps<Real> steps{from, count, strip.group, k, turn(series, k).track(next, size_.m), written};
         advance<modes.value, normal.value>(i, rates + k, steps);
       });
       if (!in_.z) continue;

@@ -76,19 +76,11 @@ inline const Series& turn(const Series (&series)[count], Index first) {
 template <class Real>
 struct Steps {
   Index from, count, group, first;
-  const char *read, *written;
-  Index read_step, written_step;
-
-  // Of series that are m wide, from one of their numbers on.
-  Steps(Index from, Index count, Index group, Index first, Series<const Real> read, Index next,
-        Series<Real> written, Index here, Index m)
-      : from(from), count(count), group(group), first(first), read(read.template at<char>(next)),
-        written(written.template at<char>(here)), read_step(m * read.bytes()),
-        written_step(m * written.bytes()) {}
+  Track read, written;
 
   void fetch(Index t) const {
-    __builtin_prefetch(read + t * read_step);
-    __builtin_prefetch(written + t * written_step);
+    read.fetch(t);
+    written.fetch(t);
   }
 
   // Where B or C, of shape (b, l, g, n), begins.

@@ -55,6 +55,13 @@ struct Strip {
   }
 };
 
+// From a place in a series on, step by step: what can be asked for before it is needed.
+struct Track {
+  const char* first;
+  Index stride;
+  void fetch(Index t) const { __builtin_prefetch(first + t * stride); }
+};
+
 // A series (b, l, m) of a kernel's numbers, or of bfloat16 ones that become such when they are read and
 // are rounded when they are written. Which of both is a flag: it is asked once a step, and a kernel is
 // compiled once.
@@ -72,6 +79,8 @@ struct Series {
     using As = std::conditional_t<std::is_const_v<Number>, const Stored, Stored>;
     return reinterpret_cast<As*>(reinterpret_cast<Bytes*>(data) + i * bytes());
   }
+  // From number i on, steps of m numbers.
+  Track track(Index i, Index m) const { return {at<char>(i), m * bytes()}; }
 };
 
 // A value for each step, one every so many vectors.
