@@ -7,8 +7,8 @@ python benchmarks/kernels/bench_kernels.py [--s4 PATH] [--kernels Cauchy S4] [--
 - "S4D": its kernel, the Vandermonde product, from its parameters.
 
 All three beside the PyTorch operations that run without a native kernel. PATH of --s4: a checkout
-of state-spaces/s4, whose cauchy_naive (to 4,096 steps) and S4DKernel take part; its products in double
-precision too, since complex64 loses the slow modes.
+of state-spaces/s4, whose cauchy_naive (to 4,096 steps) and S4DKernel take part; its Cauchy products
+in double precision too, since complex64 loses the slow modes.
 
 128 features, 32 complex modes each. Ours is first held to float64, results and gradients, and the
 peers' results too; what is wrong ends the run. Each runs in a process of its own, and they take
