@@ -52,8 +52,7 @@ class Ours:
 
     def __init__(self, model: LanguageModel, weights: str):
         self.model = deepcopy(model)
-        if weights != "float32":
-            self.model.pack(weights)
+        self.model.pack(weights)
 
     def prompt(self, tokens: list[int]) -> torch.Tensor:
         """Logits of what follows some tokens, read at once."""

@@ -63,12 +63,12 @@ def pack(weight: Tensor, storage: str) -> Packed:
 
 
 def unpack(packed: Packed) -> Tensor:
-    """The matrix (n, k) that is stood for, in float32."""
+    """The matrix (n, k) that is stood for, in float32 and contiguous."""
     data, scales, columns = packed
     if scales is None:
         return data.float()
-    blocks = data.unflatten(1, (-1, BLOCK)).float()
-    return (blocks * scales[..., None]).flatten(1)[:, :columns]
+    blocks = data.unflatten(1, (-1, BLOCK)).float().mul_(scales[..., None])
+    return blocks.flatten(1)[:, :columns].contiguous()
 
 
 def rows(packed: Packed, index: Tensor) -> Tensor:
@@ -91,9 +91,22 @@ def linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tensor:
         raise ValueError(f"x has shape {tuple(x.shape)}: expected (..., {packed.columns}).")
     x = x.float()
     few = x.shape[:-1].numel() <= FEW and native_for(x) is not None
-    if not few or differentiated(x, bias):
+    if differentiated(x, bias):
         return dense_linear(x, unpack(packed), bias)
+    if not few:
+        return _many(x, unpack(packed), bias)
     return _op(x, packed.data, packed.scales, bias, packed.columns)
+
+
+def _many(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """As PyTorch's `linear`, by oneDNN, which torch brings along but asks only in low precision.
+
+    For large matrices it is 1.1 to 1.8 times as fast as MKL, which torch asks, on an AMD Zen 4.
+    """
+    onednn = x.device.type == "cpu" and x.shape[-1] > 0 and torch.backends.mkldnn.is_available()
+    if not onednn or torch.compiler.is_compiling():
+        return dense_linear(x, weight, bias)
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
 def describe(packed: Packed) -> tuple[list[int], list[int]]:
