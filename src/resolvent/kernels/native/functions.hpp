@@ -153,7 +153,7 @@ inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm25
 template <class Real>
 inline constexpr Real kNormal = -Constants<Real>::kLowest;
 
-// 2^x for |x| <= kNormal; float32 within 1.4 units in the last place, less the closer x is to 0.
+// 2^x for |x| <= kNormal; float32 within 2.1 units in the last place, less the closer x is to 0.
 template <class V>
 inline V exp2_normal(V x) {
   const Whole<V> k = nearest_integer(x);
@@ -178,22 +178,29 @@ inline constexpr float kSixteenths[] = {
     0x1p0f,        0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f, 0x1.306fe0p0f, 0x1.3dea64p0f,
     0x1.4bfdaep0f, 0x1.5ab07ep0f, 0x1.6a09e6p0f, 0x1.7a1148p0f, 0x1.8ace54p0f, 0x1.9c4918p0f,
     0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
+inline constexpr float kToSixteenths = Constants<float>::kRound / 16;
+
+// 2^k + rest 2^k polynomial(rest) in place of the rest, for whole k in sixteenths; `scaled` rounds down.
+template <std::size_t count, std::size_t vectors>
+inline void exp2_near(const float (&c)[count], const Whole<Vector<float>> (&k)[vectors],
+                      Vector<float> (&rest)[vectors]) {
+  Vector<float> sums[vectors];
+  polynomial(c, rest, sums);
+  for (std::size_t j = 0; j < vectors; ++j) {
+    const Vector<float> near = _mm512_maskz_permutexvar_ps(-1, bits<__m512i>(k[j].raised),
+                                                           load<Vector<float>>(kSixteenths));
+    rest[j] = scaled(near * rest[j] * sums[j] + near, k[j]);
+  }
+}
 template <std::size_t vectors>
 inline void exp2_normal(Vector<float> (&x)[vectors]) {
-  using V = Vector<float>;
-  constexpr float kRound = Constants<float>::kRound / 16;
-  constexpr float kRest[] = {static_cast<float>(taylor(0)), static_cast<float>(taylor(1)),
-                             static_cast<float>(taylor(2)), static_cast<float>(taylor(3))};
-  Whole<V> k[vectors];  // in sixteenths; `scaled` rounds down
-  V sums[vectors];
-  for (std::size_t j = 0; j < vectors; ++j) k[j].raised = x[j] + kRound;
-  for (std::size_t j = 0; j < vectors; ++j) k[j].value = k[j].raised - kRound;
+  constexpr float kSlopes[] = {static_cast<float>(taylor(1)), static_cast<float>(taylor(2)),
+                               static_cast<float>(taylor(3))};
+  Whole<Vector<float>> k[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) k[j].raised = x[j] + kToSixteenths;
+  for (std::size_t j = 0; j < vectors; ++j) k[j].value = k[j].raised - kToSixteenths;
   for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j].value;
-  polynomial(kRest, x, sums);
-  for (std::size_t j = 0; j < vectors; ++j) {
-    const V near = _mm512_maskz_permutexvar_ps(-1, bits<__m512i>(k[j].raised), load<V>(kSixteenths));
-    x[j] = scaled(sums[j] * near, k[j]);
-  }
+  exp2_near(kSlopes, k, x);
 }
 #endif
 
@@ -219,6 +226,20 @@ inline V exp(V x) {
   const V rest = (x - k.value * K::kLn2High) - k.value * K::kLn2Low;
   return scaled(polynomial(K::kExp2, rest * kTurn), k);
 }
+
+#ifdef __AVX512F__
+inline Vector<float> exp(Vector<float> x) {
+  using K = Constants<float>;
+  constexpr auto kTurn = static_cast<float>(kLog2E);
+  constexpr float kSlopes[] = {1, 0x1p-1f, 0x1.555556p-3f};
+  x = smaller(larger(x, all<Vector<float>>(K::kLowest / kTurn)), all<Vector<float>>(K::kHighest / kTurn));
+  const Vector<float> raised = x * kTurn + kToSixteenths;
+  const Whole<Vector<float>> k[] = {{raised - kToSixteenths, raised}};
+  Vector<float> rest[] = {(x - k[0].value * K::kLn2High) - k[0].value * K::kLn2Low};
+  exp2_near(kSlopes, k, rest);
+  return rest[0];
+}
+#endif
 
 template <class V>
 inline V sigmoid(V x) {

@@ -131,8 +131,8 @@ template <class Real>
 void selective_forward(const SelectiveSize& size, const SelectiveForward<Real>& array) {
   const Index strips = Strip<Real>::in_group(size.m / std::max<Index>(size.g, 1));
   const int threads = worthwhile(size.threads, size.b * size.l * size.m * size.n * 8);
-  // as wide as the threads allow
-  const Index wanted = std::max<Index>(1, 2 * threads / std::max<Index>(1, size.b * size.g));
+  // as wide as lets a thread that is slowed down leave work to the others
+  const Index wanted = std::max<Index>(1, 4 * threads / std::max<Index>(1, size.b * size.g));
   const Index parts = std::min(wanted, strips);
   const Index scratch = Pass<Real>::scratch(size.n, strips / std::max<Index>(parts, 1) + 1);
   const Buffer<Vector<Real>> buffer(threads * scratch);
