@@ -64,8 +64,7 @@ class Command:
             try:
                 stream.load(self.load_state)
             except ValueError as error:
-                reason = str(error).removeprefix("path: ")
-                raise ValueError(f"--load-state: {reason}") from error
+                raise ValueError(f"--load-state: {error}") from error
         try:
             with _lines(self.input) as file:
                 self._pump(file, RowReader(run.data["channels"], self.reset_on), stream)

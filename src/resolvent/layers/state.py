@@ -59,14 +59,14 @@ def load_state(path: str | Path, like: Any, grows: bool = False) -> Any:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"path: {path} is not a safetensors file ({error})") from error
+        raise ValueError(f"{path}: not a safetensors file ({error})") from error
     found = [tensors.get(str(i)) for i in range(len(leaves))]
     first = 2 if grows else 1
     shapes = [None if x is None else tuple(x.shape[first:]) for x in found]
     expected = [tuple(x.shape[first:]) for x in leaves]
     if shapes != expected or len(tensors) != len(leaves):
         raise ValueError(
-            f"path: {path} holds states of shapes {shapes}, expected {expected} (without the batch "
+            f"{path}: holds states of shapes {shapes}, expected {expected} (without the batch "
             "axis); it was saved from another layer or model"
         )
     restored = [x.to(y) for x, y in zip(found, leaves, strict=True) if x is not None]
