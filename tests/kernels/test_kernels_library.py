@@ -38,6 +38,8 @@ def test_opcheck(backend, is_complex):
         torch.library.opcheck(
             OPS.diagonal_scan_backward.default, (a.detach(), h, None, None, None, h, None)
         )
+        a, w, _ = inputs[:3]
+        torch.library.opcheck(OPS.vandermonde.default, (a, w, 70))
 
 
 @every_backend

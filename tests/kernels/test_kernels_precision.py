@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kernels.kernel_cases import every_backend
-from resolvent.kernels import diagonal_scan, diagonal_ssm, using
+from resolvent.kernels import diagonal_scan, diagonal_ssm, using, vandermonde
 
 
 def plain_loop(a, b, c, u):
@@ -97,3 +97,19 @@ def test_strong_decays_keep_their_bits(backend, size):
     double = torch.complex128
     exact, _ = plain_loop(a.to(double), one.to(double), one.to(double), u.double())
     assert (y - exact).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("length", [300, 10_000])
+def test_gradients_of_a_kernel_do_not_lose_more_where_it_is_longer(length):
+    """A few roundings to float32, whose unit is 6e-8: the sums over time are taken in float64."""
+    a, _, w = s4d_lin(16, 8, 1e-3)
+    gK = torch.randn(16, length)
+
+    def gradients(a, w, gK):
+        leaves = [x.requires_grad_() for x in (a, w)]
+        return torch.autograd.grad(vandermonde(*leaves, length), leaves, gK)
+
+    found = gradients(a.clone(), w.clone(), gK)
+    exact = gradients(*(x.to(torch.complex128) for x in (a, w)), gK.double())
+    for ours, truth in zip(found, exact, strict=True):
+        assert (ours - truth).norm() < 4e-7 * truth.norm()

@@ -9,7 +9,7 @@ m feature, n mode.
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_ops
+from resolvent.kernels import diagonal_ops, vandermonde_ops
 from resolvent.kernels.arguments import cast, check_rows, common_dtypes, real_steps
 from resolvent.kernels.registry import wants_checkpoints
 
@@ -176,8 +176,8 @@ def vandermonde(a: Tensor, w: Tensor, length: int) -> Tensor:
     That is the convolution kernel of DSS and S4D with w = b c (Gu et al. 2022, "On the
     Parameterization and Initialization of Diagonal State Space Models", equation 4), and where a
     and w are real, K_t = sum_n w_n a_n^t. Powers come from the recurrence of `diagonal_ssm`, so
-    that there is no exponential for each of them, and no matrix of them is stored, in the backward
-    pass either.
+    that there is no exponential for each of them; the backward pass evaluates polynomials in a and
+    their slopes. No matrix of powers is stored in either.
 
     Args:
         a: Decays, (m, n), real or complex.
@@ -192,8 +192,11 @@ def vandermonde(a: Tensor, w: Tensor, length: int) -> Tensor:
     """
     if length < 0:
         raise ValueError(f"length is {length}: expected a number of steps, not negative.")
-    impulse = diagonal_ops.impulse(a, length, common_dtypes(a, w)[0])
-    return diagonal_ssm(a, torch.ones_like(w), w, impulse)[0][0].mT
+    if a.dim() != 2 or a.shape != w.shape:
+        shapes = f"{tuple(a.shape)} and {tuple(w.shape)}"
+        raise ValueError(f"a and w have shapes {shapes}: expected (m, n), the same.")
+    _, dtype = common_dtypes(a, w)
+    return vandermonde_ops.vandermonde(cast(a, dtype), cast(w, dtype), length).mT
 
 
 def _check_broadcast(a: Tensor, x: Tensor) -> None:

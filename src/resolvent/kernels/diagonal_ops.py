@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_torch, long_convolution_ops, scan_torch
+from resolvent.kernels import diagonal_torch, long_convolution_ops, scan_torch, vandermonde_ops
 from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import (
     Gradient,
@@ -118,13 +118,6 @@ def differentiates_kernel(a: Tensor, u: Tensor, h0: Tensor | None, resets: Tenso
     return batch >= 4 and modes >= 32 and 256 <= length <= 1 << 14
 
 
-def impulse(a: Tensor, length: int, real: torch.dtype) -> Tensor:
-    """What systems a (m, n) answer with their kernels: 1 at the first step, (1, length, m)."""
-    u = a.new_zeros(1, length, a.shape[0], dtype=real)
-    u[:, :1] = 1
-    return u
-
-
 def _kernel_backward(
     a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, lengths: Tensor | None, gy: Tensor
 ) -> tuple[Tensor, ...]:
@@ -132,13 +125,13 @@ def _kernel_backward(
     if lengths is not None:
         real = real_steps(u, lengths)[..., None]
         u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
-    given = impulse(a, u.shape[1], u.dtype)
-    system = (a, torch.ones_like(b), b * c, d, given, None, None, None)
-    K, _, checkpoints = _ssm(*system, keep=True)
-    gu, gK = long_convolution_ops.backward(u, K[0].mT, gy)
-    ga, _, gw, gd, _, _ = _ssm_backward(*system, checkpoints, gK.mT[None], None)
-    gb, gc = (gw * x.conj().resolve_conj() for x in (c, b))
-    return ga, gb, gc, gd, gu, a.new_empty(u.shape[0], *a.shape)
+    w = b * c
+    K = vandermonde_ops.forward(a, w, u.shape[1])
+    K[0] += 0 if d is None else d
+    gu, gK = long_convolution_ops.backward(u, K.mT, gy)
+    ga, gw = vandermonde_ops.backward(a, w, gK.mT)
+    gb, gc = (gw * x.conj() for x in (c, b))
+    return ga, gb, gc, gK[:, 0].clone(), gu, a.new_empty(u.shape[0], *a.shape)
 
 
 def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:

@@ -39,7 +39,10 @@ def _convolution(u: Tensor, K: Tensor) -> Tensor:
 
 
 def backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients gu_t = sum_j K_j gy_(t + j), and gK_j = sum_t gy_(t + j) u_t over all rows."""
+    """Gradients gu_t = sum_j K_j gy_(t + j), and gK_j = sum_t gy_(t + j) u_t over all rows.
+
+    gK is as the kernels work on it, tap by tap: K such a transpose itself is not copied.
+    """
     taps = K.shape[1]
     if _is_empty(u, K):
         return like(u).zero_(), like(K).zero_()
@@ -48,10 +51,15 @@ def backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
         late = gy.flip(1)
         gK = product(u, late.mT).sum(0).flip(0)[:taps]
         gK = torch.nn.functional.pad(gK, (0, 0, 0, taps - gK.shape[0]))
-        return product(late, K).flip(1).contiguous(), gK.mT.contiguous()
+        return product(late, K).flip(1).contiguous(), gK.mT
     gu, gK = like(u), u.new_empty(taps, u.shape[2])
     call(kernels.long_convolution_backward, u, (*u.shape, taps), K.mT, u, gy, gK, gu)
-    return gu, gK.mT.contiguous()
+    return gu, gK.mT
+
+
+def _backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
+    gu, gK = backward(u, K, gy)
+    return gu, gK.contiguous()
 
 
 def _fake_backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +76,7 @@ def _differentiate(ctx: Any, gy: Tensor) -> tuple[Tensor, Tensor]:
 
 register(
     "long_convolution_backward(Tensor u, Tensor K, Tensor gy) -> (Tensor gu, Tensor gK)",
-    backward,
+    _backward,
     _fake_backward,
 )
 long_convolution = register(

@@ -75,8 +75,10 @@ def load_state(path: str | Path, like: Any, grows: bool = False) -> Any:
 
 def pack(h: Tensor) -> Tensor:
     """A recurrent state as real numbers: conjugate halves become (..., 2)."""
-    # not view_as_real, whose gradient fails on an empty batch
-    return torch.stack([h.real, h.imag], -1) if h.is_complex() else h
+    if not h.is_complex():
+        return h
+    # view_as_real's gradient fails on an empty batch
+    return torch.view_as_real(h) if h.numel() else torch.stack([h.real, h.imag], -1)
 
 
 def unpack(h: Tensor, dtype: torch.dtype) -> Tensor:

@@ -48,6 +48,13 @@ struct SsmBackward {
   Real *ga, *gb, *gc, *gd, *gu, *gh0;
 };
 
+// K_t = Re sum_n (2) w_n a_n^t of so many steps, (l, m), and no rows.
+template <class Real>
+struct VandermondeBackward {
+  const Real *a, *w, *gK;
+  Real *ga, *gw;
+};
+
 template <class Real, bool is_complex>
 void diagonal_scan_forward(const ScanSize&, const ScanForward<Real>&);
 template <class Real, bool is_complex>
@@ -58,6 +65,8 @@ template <class Real, bool is_complex>
 void diagonal_ssm_short(const SsmSize&, const SsmForward<Real>&);
 template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
+template <class Real, bool is_complex>
+void vandermonde_backward(const SsmSize&, const VandermondeBackward<Real>&);
 
 // Up to so many steps, diagonal_ssm_short is faster and diagonal_ssm_forward calls it.
 inline constexpr Index kShort = 16;

@@ -122,18 +122,8 @@ struct Table {
   using D = Vector<double, T::kWidth>;
   using Exact = Mode<D, T::is_complex>;
 
-  static Exact exact(H x) {
-    Exact y;
-    y.re = __builtin_convertvector(x.re, D);
-    if constexpr (T::is_complex) y.im = __builtin_convertvector(x.im, D);
-    return y;
-  }
-  static H rounded(Exact x) {
-    H y;
-    y.re = __builtin_convertvector(x.re, V);
-    if constexpr (T::is_complex) y.im = __builtin_convertvector(x.im, V);
-    return y;
-  }
+  static Exact exact(H x) { return convert<D>(x); }
+  static H rounded(Exact x) { return convert<V>(x); }
   // The turn b / |b|, or 1 where b is 0 or real.
   static Exact direction(Exact b) {
     Exact turn{};

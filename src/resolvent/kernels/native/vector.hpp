@@ -111,6 +111,15 @@ struct Mode<V, false> {
   V re;
 };
 
+// The same numbers in lanes of another precision.
+template <class To, class V, bool is_complex>
+inline Mode<To, is_complex> convert(Mode<V, is_complex> x) {
+  Mode<To, is_complex> y;
+  y.re = __builtin_convertvector(x.re, To);
+  if constexpr (is_complex) y.im = __builtin_convertvector(x.im, To);
+  return y;
+}
+
 template <class V, bool is_complex>
 inline Mode<V, is_complex> conj(Mode<V, is_complex> x) {
   if constexpr (is_complex) x.im = -x.im;

@@ -1,0 +1,59 @@
+"""The kernels of diagonal systems as an op of `torch.library`, by the recurrence of `diagonal_ssm`.
+
+Its gradients are polynomials in the decays and their slopes, which have a native kernel of their
+own; without it they come from the recurrence too.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resolvent.kernels.registry import Gradient, call, like, native_for, register
+
+
+def _system(a: Tensor, w: Tensor, length: int) -> tuple[Tensor | None, ...]:
+    """Arguments of `diagonal_ssm`: what answers with the kernel, and 1 at the first step."""
+    u = torch.zeros(1, length, a.shape[0], dtype=a.dtype.to_real(), device=a.device)
+    u[:, :1] = 1
+    return a, torch.ones_like(w), w, None, u, None, None, None
+
+
+def forward(a: Tensor, w: Tensor, length: int) -> Tensor:
+    """Kernels (length, m) of a and w (m, n)."""
+    y, *_ = torch.ops.resolvent.diagonal_ssm(*_system(a, w, length), False)
+    return y[0]
+
+
+def backward(a: Tensor, w: Tensor, gK: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of a and w from that of the kernels, (length, m)."""
+    kernels = native_for(gK)
+    if kernels is None:
+        system = _system(a, w, gK.shape[0])
+        kept = gK.new_empty(1, 0, a.shape[1], 2 if a.is_complex() else 1, a.shape[0])
+        ga, _, gw, *_ = torch.ops.resolvent.diagonal_ssm_backward(*system, kept, gK[None], None)
+        return ga, gw
+    ga, gw = like(a), like(w)
+    call(kernels.vandermonde_backward, a, (*gK.shape, a.shape[1]), a, w, gK, ga, gw)
+    return ga, gw
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:2])
+
+
+def _differentiate(ctx: Any, gK: Tensor) -> tuple[Tensor | None, ...]:
+    return *torch.ops.resolvent.vandermonde_backward(*ctx.saved_tensors, gK), None
+
+
+register(
+    "vandermonde_backward(Tensor a, Tensor w, Tensor gK) -> (Tensor ga, Tensor gw)",
+    backward,
+    lambda a, w, gK: (like(a), like(w)),
+)
+vandermonde = register(
+    "vandermonde(Tensor a, Tensor w, SymInt length) -> Tensor",
+    forward,
+    lambda a, w, length: a.new_empty(length, a.shape[0], dtype=a.dtype.to_real()),
+    Gradient(_differentiate, _save),
+)
