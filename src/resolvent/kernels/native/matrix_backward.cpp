@@ -79,11 +79,11 @@ class Pass {
     Real* const e = of_chunk(errors_, chunk);
     Real* const d = of_chunk(writes_, chunk);
     for (int j = 0; j < steps_.count; ++j)
-      copy_and_ask(write_at(array_.in.v, j), at_.width, e + j * size_.width,
-                   kAhead * all_.m * all_.r * all_.p);
+      steps_.copy_and_want(write_at(array_.in.v, j), at_.width, e + j * size_.width,
+                           kAhead * all_.m * all_.r * all_.p);
     const bool corrects = array_.in.beta;
     with_count(steps_.count, [&](auto count) {
-      if (corrects) read<count.value>(size_, panel(chunk.state), steps_.read_key, x_);
+      if (corrects) read<count.value>(size_, panel(chunk.state), steps_.read_key, x_, steps_.wanted);
       solve<Real>(steps_, size_, corrects, x_, e, d, nullptr);
       if (next)
         update<count.value>(size_, panel(chunk.state), panel(next), steps_.through, steps_.write, d);
@@ -96,10 +96,11 @@ class Pass {
     const bool corrects = array_.in.beta;
     for (int j = 0; j < steps_.count; ++j)
       if (steps_.reading[j] >= 0)
-        copy_and_ask(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first, at_.width,
-                     gy_ + steps_.reading[j] * size_.width, -kAhead * all_.m * all_.p);
+        steps_.copy_and_want(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first,
+                             at_.width, gy_ + steps_.reading[j] * size_.width,
+                             -kAhead * all_.m * all_.p);
     with_count(steps_.count,
-               [&](auto count) { read<count.value>(size_, g_, steps_.write, gd_); });
+               [&](auto count) { read<count.value>(size_, g_, steps_.write, gd_, steps_.wanted); });
     differentiate_writes(of_chunk(errors_, chunk), d);
 
     with_count(steps_.count, [&](auto count) {

@@ -62,23 +62,25 @@ class Pass {
     if (chunk.state == 0) std::fill_n(state_, size_.numbers(), Real{0});
     steps_.load(at_, chunk, kAhead);
     for (int j = 0; j < steps_.count; ++j)
-      copy_and_ask(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first, at_.width,
-                   v_ + j * size_.width, kAhead * all_.m * all_.r * all_.p);
+      steps_.copy_and_want(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first,
+                           at_.width, v_ + j * size_.width, kAhead * all_.m * all_.r * all_.p);
     const bool corrects = array_.in.beta;
     with_count(steps_.count, [&](auto count) {
-      if (corrects) read<count.value>(size_, state_, steps_.read_key, x_);
+      if (corrects) read<count.value>(size_, state_, steps_.read_key, x_, steps_.wanted);
     });
     with_count(steps_.readings, [&](auto count) {
       read<count.value>(size_, state_, steps_.read_query, y_);
     });
     solve(steps_, size_, corrects, x_, v_, d_, y_);
     with_count(steps_.count, [&](auto count) {
-      update<count.value>(size_, state_, state_, steps_.through, steps_.write, d_);
+      update<count.value>(size_, state_, state_, steps_.through, steps_.write, d_, steps_.wanted);
     });
-    for (int j = 0; j < steps_.count; ++j)
-      if (steps_.reading[j] >= 0)
-        copy(y_ + steps_.reading[j] * size_.width, at_.width,
-                    array_.y + output(steps_.step[j]));
+    for (int j = 0; j < steps_.count; ++j) {
+      if (steps_.reading[j] < 0) continue;
+      Real* const to = array_.y + output(steps_.step[j]);
+      copy(y_ + steps_.reading[j] * size_.width, at_.width, to);
+      steps_.wanted.add(to + kAhead * all_.m * all_.p, at_.width);  // what is written is read first
+    }
   }
 
   const MatrixSize& all_;

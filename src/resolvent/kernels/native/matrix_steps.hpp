@@ -22,7 +22,7 @@ namespace resolvent {
 // Writes taken at once, and the steps from one whose inputs are read to one whose inputs are asked for:
 // measured best.
 inline constexpr int kWrites = 4;
-inline constexpr Index kAhead = 16;
+inline constexpr Index kAhead = 8;
 
 // Hands out parts of a buffer.
 template <class Real>
@@ -96,6 +96,13 @@ class Steps {
     std::fill_n(key, numbers(size), Real{});
   }
 
+  // Copies an input, and wants the numbers that lie `ahead` further on, which will be copied soon.
+  void copy_and_want(const Real* from, Index count, Real* to, Index ahead) {
+    copy(from, count, to);
+    wanted.add(from + ahead, count);
+  }
+
+  Wanted wanted;
   int count = 0, readings = 0;
   int reading[T];  // which of the chunk's readings follows write j; -1 if none does
   Index step[T];   // (row, time) of write j
@@ -128,20 +135,20 @@ class Steps {
       }
       step[j] = at.row * all_.l + i / all_.r;
       factor_[j] = i % all_.r;
-      copy_and_ask(in_.k + write_of_group(j, group) * size_.n, size_.n, key + j * size_.rows,
-                   keys * all_.r);
+      copy_and_want(in_.k + write_of_group(j, group) * size_.n, size_.n, key + j * size_.rows,
+                    keys * all_.r);
       if (in_.beta) beta[j] = in_.beta[write_of(j, at.head)];
       const Real* a = in_.a + (step[j] * all_.m + at.head) * all_.decays;
       if (!decays(j))
         fill(decay + j * size_.rows, size_.n, Real{1});
       else if (all_.decays == size_.n)
-        copy_and_ask(a, size_.n, decay + j * size_.rows, ahead * all_.m * size_.n);
+        copy_and_want(a, size_.n, decay + j * size_.rows, ahead * all_.m * size_.n);
       else
         fill(decay + j * size_.rows, size_.n, *a);
       if (factor_[j] == all_.r - 1) {
         reading[j] = readings++;
         const Real* q = in_.q + (step[j] * all_.g + group) * size_.n;
-        copy_and_ask(q, size_.n, query + j * size_.rows, keys);
+        copy_and_want(q, size_.n, query + j * size_.rows, keys);
       }
     }
     weigh();

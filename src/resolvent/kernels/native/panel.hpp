@@ -41,13 +41,39 @@ inline void copy(const Real* from, Index count, Real* to) {
     store(to + i, load<Vector<Real, decltype(lanes)::value>>(from + i));
   });
 }
-// The same, and asks for the numbers that lie `ahead` further on, which will be copied soon.
-template <class Real>
-inline void copy_and_ask(const Real* from, Index count, Real* to, Index ahead) {
-  constexpr Index kLine = 64 / sizeof(Real);
-  for (Index i = 0; i < count; i += kLine) __builtin_prefetch(from + ahead + i);
-  copy(from, count, to);
-}
+// Cache lines that will be read soon, and are asked for one by one while products are computed: asked
+// for at once, they would have to wait for each other, and all else for them.
+class Wanted {
+ public:
+  template <class Real>
+  void add(const Real* from, Index count) {
+    if (parts_ == kParts) ask_all();
+    const char* const first = reinterpret_cast<const char*>(from);
+    part_[parts_++] = {first, first + count * sizeof(Real)};
+  }
+  void operator()() {
+    if (parts_ == 0) return;
+    Part& part = part_[parts_ - 1];
+    __builtin_prefetch(part.next);
+    part.next += 64;
+    parts_ -= part.next >= part.end;
+  }
+  void ask_all() {
+    while (parts_ > 0) (*this)();
+  }
+
+ private:
+  static constexpr Index kParts = 32;
+  struct Part {
+    const char *next, *end;
+  };
+  Part part_[kParts];
+  Index parts_ = 0;
+};
+// What a product does meanwhile, once a row; by default nothing.
+struct Nothing {
+  void operator()() const {}
+};
 template <class Real>
 inline void add(const Real* from, Index count, Real* to) {
   cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
@@ -81,15 +107,17 @@ inline void for_columns(const PanelSize& size, const Body& body) {
 }
 
 // x_j = sum_i w_ji row_i, for w (J, rows) and x (J, width)
-template <int J, class Real>
-inline void read(const PanelSize& size, const Real* panel, const Real* w, Real* x) {
+template <int J, class Real, class Meanwhile = Nothing>
+inline void read(const PanelSize& size, const Real* panel, const Real* w, Real* x,
+                 Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
-  for_columns<Real>(size, [=](Index column, auto held) {
+  for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
     constexpr int C = decltype(held)::value;
     const Index rows = size.rows, width = size.width;
     V sum[J][C] = {};
     const Real *from = panel + column, *weight = w, *const end = w + size.n;
     for (; weight < end; ++weight, from += width) {
+      meanwhile();
       V row[C];
       for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
       for (int j = 0; j < J; ++j)
@@ -101,11 +129,11 @@ inline void read(const PanelSize& size, const Real* panel, const Real* w, Real* 
 }
 
 // row_i <- decay_i row_i + sum_j w_ji x_j, from one panel to another or in place
-template <int J, class Real>
+template <int J, class Real, class Meanwhile = Nothing>
 inline void update(const PanelSize& size, const Real* panel, Real* result, const Real* decay,
-                   const Real* w, const Real* x) {
+                   const Real* w, const Real* x, Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
-  for_columns<Real>(size, [=](Index column, auto held) {
+  for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
     constexpr int C = decltype(held)::value;
     const Index rows = size.rows, width = size.width;
     V added[J][C];
@@ -114,6 +142,7 @@ inline void update(const PanelSize& size, const Real* panel, Real* result, const
     const Real *from = panel + column, *weight = w, *fade = decay, *const end = w + size.n;
     for (Real* to = result + column; weight < end; ++weight, ++fade, from += width, to += width) {
       V row[C];
+      meanwhile();
       for (int c = 0; c < C; ++c) row[c] = *fade * load<V>(from + c * kLanes<Real>);
       for (int j = 0; j < J; ++j)
         for (int c = 0; c < C; ++c) row[c] = row[c] + weight[j * rows] * added[j][c];
