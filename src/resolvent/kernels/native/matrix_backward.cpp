@@ -99,8 +99,7 @@ class Pass {
         steps_.copy_and_want(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first,
                              at_.width, gy_ + steps_.reading[j] * size_.width,
                              -kAhead * all_.m * all_.p);
-    with_count(steps_.count,
-               [&](auto count) { read<count.value>(size_, g_, steps_.write, gd_, steps_.wanted); });
+    with_count(steps_.count, [&](auto n) { read<n.value>(size_, g_, steps_.write, gd_, steps_.wanted); });
     differentiate_writes(of_chunk(errors_, chunk), d);
 
     with_count(steps_.count, [&](auto count) {
