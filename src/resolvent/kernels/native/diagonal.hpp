@@ -48,7 +48,7 @@ struct SsmBackward {
   Real *ga, *gb, *gc, *gd, *gu, *gh0;
 };
 
-// K_t = Re sum_n (2) w_n a_n^t of so many steps, (l, m), and no rows.
+// From the gradient gK (l, m) of convolution kernels to those of a and w (m, n); there are no rows.
 template <class Real>
 struct VandermondeBackward {
   const Real *a, *w, *gK;

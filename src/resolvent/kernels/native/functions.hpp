@@ -117,10 +117,9 @@ struct Whole {
   V value, raised;
 };
 template <class V>
-inline Whole<V> nearest_integer(V x) {
-  using K = Constants<Element<V>>;
-  const V raised = x + K::kRound;
-  return {raised - K::kRound, raised};
+inline Whole<V> nearest_integer(V x, Element<V> round = Constants<Element<V>>::kRound) {
+  const V raised = x + round;
+  return {raised - round, raised};
 }
 
 // x 2^k for k from kLowest to kHighest.
@@ -180,7 +179,7 @@ inline constexpr float kSixteenths[] = {
     0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
 inline constexpr float kToSixteenths = Constants<float>::kRound / 16;
 
-// 2^k + rest 2^k polynomial(rest) in place of the rest, for whole k in sixteenths; `scaled` rounds down.
+// 2^k (1 + rest polynomial(rest)) in place of the rest, for k in whole sixteenths; `scaled` rounds down.
 template <std::size_t count, std::size_t vectors>
 inline void exp2_near(const float (&c)[count], const Whole<Vector<float>> (&k)[vectors],
                       Vector<float> (&rest)[vectors]) {
@@ -197,8 +196,7 @@ inline void exp2_normal(Vector<float> (&x)[vectors]) {
   constexpr float kSlopes[] = {static_cast<float>(taylor(1)), static_cast<float>(taylor(2)),
                                static_cast<float>(taylor(3))};
   Whole<Vector<float>> k[vectors];
-  for (std::size_t j = 0; j < vectors; ++j) k[j].raised = x[j] + kToSixteenths;
-  for (std::size_t j = 0; j < vectors; ++j) k[j].value = k[j].raised - kToSixteenths;
+  for (std::size_t j = 0; j < vectors; ++j) k[j] = nearest_integer(x[j], kToSixteenths);
   for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j].value;
   exp2_near(kSlopes, k, x);
 }
@@ -215,29 +213,38 @@ inline V exp2(V x) {
 
 inline constexpr double kLog2E = 0x1.71547652b82fep0;
 
+template <class Real>
+inline constexpr Real kTurn = static_cast<Real>(kLog2E);
+
+// x = k ln 2 + rest, after x was brought within the same limits; k as `round` makes it.
+template <class V>
+struct Split {
+  Whole<V> k;
+  V rest;
+};
+template <class V>
+inline Split<V> split(V x, Element<V> round = Constants<Element<V>>::kRound) {
+  using Real = Element<V>;
+  using K = Constants<Real>;
+  x = smaller(larger(x, all<V>(K::kLowest / kTurn<Real>)), all<V>(K::kHighest / kTurn<Real>));
+  const Whole<V> k = nearest_integer(x * kTurn<Real>, round);
+  return {k, (x - k.value * K::kLn2High) - k.value * K::kLn2Low};
+}
+
 // e^x, within the same limits.
 template <class V>
 inline V exp(V x) {
   using Real = Element<V>;
-  using K = Constants<Real>;
-  constexpr auto kTurn = static_cast<Real>(kLog2E);
-  x = smaller(larger(x, all<V>(K::kLowest / kTurn)), all<V>(K::kHighest / kTurn));
-  const Whole<V> k = nearest_integer(x * kTurn);
-  const V rest = (x - k.value * K::kLn2High) - k.value * K::kLn2Low;
-  return scaled(polynomial(K::kExp2, rest * kTurn), k);
+  const auto [k, rest] = split(x);
+  return scaled(polynomial(Constants<Real>::kExp2, rest * kTurn<Real>), k);
 }
-
 #ifdef __AVX512F__
 inline Vector<float> exp(Vector<float> x) {
-  using K = Constants<float>;
-  constexpr auto kTurn = static_cast<float>(kLog2E);
   constexpr float kSlopes[] = {1, 0x1p-1f, 0x1.555556p-3f};
-  x = smaller(larger(x, all<Vector<float>>(K::kLowest / kTurn)), all<Vector<float>>(K::kHighest / kTurn));
-  const Vector<float> raised = x * kTurn + kToSixteenths;
-  const Whole<Vector<float>> k[] = {{raised - kToSixteenths, raised}};
-  Vector<float> rest[] = {(x - k[0].value * K::kLn2High) - k[0].value * K::kLn2Low};
-  exp2_near(kSlopes, k, rest);
-  return rest[0];
+  const auto [k, rest] = split(x, kToSixteenths);
+  Vector<float> result[] = {rest};
+  exp2_near(kSlopes, {k}, result);
+  return result[0];
 }
 #endif
 

@@ -102,7 +102,7 @@ class Steps {
     wanted.add(from + ahead, count);
   }
 
-  Wanted wanted;
+  Wanted wanted;  // of the steps to come
   int count = 0, readings = 0;
   int reading[T];  // which of the chunk's readings follows write j; -1 if none does
   Index step[T];   // (row, time) of write j

@@ -41,39 +41,6 @@ inline void copy(const Real* from, Index count, Real* to) {
     store(to + i, load<Vector<Real, decltype(lanes)::value>>(from + i));
   });
 }
-// Cache lines that will be read soon, and are asked for one by one while products are computed: asked
-// for at once, they would have to wait for each other, and all else for them.
-class Wanted {
- public:
-  template <class Real>
-  void add(const Real* from, Index count) {
-    if (parts_ == kParts) ask_all();
-    const char* const first = reinterpret_cast<const char*>(from);
-    part_[parts_++] = {first, first + count * sizeof(Real)};
-  }
-  void operator()() {
-    if (parts_ == 0) return;
-    Part& part = part_[parts_ - 1];
-    __builtin_prefetch(part.next);
-    part.next += 64;
-    parts_ -= part.next >= part.end;
-  }
-  void ask_all() {
-    while (parts_ > 0) (*this)();
-  }
-
- private:
-  static constexpr Index kParts = 32;
-  struct Part {
-    const char *next, *end;
-  };
-  Part part_[kParts];
-  Index parts_ = 0;
-};
-// What a product does meanwhile, once a row; by default nothing.
-struct Nothing {
-  void operator()() const {}
-};
 template <class Real>
 inline void add(const Real* from, Index count, Real* to) {
   cover<kLanes<Real>>(0, count, [=](Index i, auto lanes) {
@@ -88,6 +55,37 @@ inline void fill(Real* to, Index count, Real value) {
     store(to + i, v + value);
   });
 }
+
+// Cache lines that will be read soon, and are asked for one by one while products are computed: asked
+// for at once, they would have to wait for each other, and all else for them.
+class Wanted {
+ public:
+  template <class Real>
+  void add(const Real* from, Index count) {
+    while (parts_ == kParts) (*this)();
+    const char* const first = reinterpret_cast<const char*>(from);
+    part_[parts_++] = {first, first + count * sizeof(Real)};
+  }
+  void operator()() {
+    if (parts_ == 0) return;
+    Part& part = part_[parts_ - 1];
+    __builtin_prefetch(part.next);
+    part.next += 64;
+    parts_ -= part.next >= part.end;
+  }
+
+ private:
+  static constexpr Index kParts = 32;
+  struct Part {
+    const char *next, *end;
+  };
+  Part part_[kParts];
+  Index parts_ = 0;
+};
+// What a product does meanwhile, once a row; by default nothing.
+struct Nothing {
+  void operator()() const {}
+};
 
 // Columns [0, width) of rows that lie `stride` apart, into a panel and out of it.
 template <class Real>
