@@ -127,7 +127,8 @@ def _kernel_backward(
         u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
     w = b * c
     K = vandermonde_ops.forward(a, w, u.shape[1])
-    K[0] += 0 if d is None else d
+    if d is not None:
+        K[0] += d
     gu, gK = long_convolution_ops.backward(u, K.mT, gy)
     ga, gw = vandermonde_ops.backward(a, w, gK.mT)
     gb, gc = (gw * x.conj() for x in (c, b))

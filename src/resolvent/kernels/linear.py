@@ -90,10 +90,9 @@ def linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tensor:
     if x.shape[-1] != packed.columns:
         raise ValueError(f"x has shape {tuple(x.shape)}: expected (..., {packed.columns}).")
     x = x.float()
-    few = x.shape[:-1].numel() <= FEW and native_for(x) is not None
     if differentiated(x, bias):
         return dense_linear(x, unpack(packed), bias)
-    if not few:
+    if x.shape[:-1].numel() > FEW or native_for(x) is None:
         return _many(x, unpack(packed), bias)
     return _op(x, packed.data, packed.scales, bias, packed.columns)
 

@@ -41,7 +41,7 @@ def _convolution(u: Tensor, K: Tensor) -> Tensor:
 def backward(u: Tensor, K: Tensor, gy: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients gu_t = sum_j K_j gy_(t + j), and gK_j = sum_t gy_(t + j) u_t over all rows.
 
-    gK is as the kernels work on it, tap by tap: K such a transpose itself is not copied.
+    The kernels want taps first: gK is a transpose of such numbers; K is not copied if it is one.
     """
     taps = K.shape[1]
     if _is_empty(u, K):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from resolvent.kernels import diagonal_torch
 from resolvent.kernels.registry import Gradient, call, like, native_for, register
 
 
@@ -30,9 +31,8 @@ def backward(a: Tensor, w: Tensor, gK: Tensor) -> tuple[Tensor, Tensor]:
     kernels = native_for(gK)
     if kernels is None:
         system = _system(a, w, gK.shape[0])
-        kept = gK.new_empty(1, 0, a.shape[1], 2 if a.is_complex() else 1, a.shape[0])
-        ga, _, gw, *_ = torch.ops.resolvent.diagonal_ssm_backward(*system, kept, gK[None], None)
-        return ga, gw
+        ga, _, gw, *_ = diagonal_torch.ssm_backward(*system, gK[None], a.new_zeros(1, *a.shape))
+        return ga.contiguous(), gw.contiguous()
     ga, gw = like(a), like(w)
     call(kernels.vandermonde_backward, a, (*gK.shape, a.shape[1]), a, w, gK, ga, gw)
     return ga, gw
