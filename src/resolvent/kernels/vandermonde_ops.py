@@ -13,7 +13,9 @@ from resolvent.kernels import diagonal_torch
 from resolvent.kernels.registry import Gradient, call, like, native_for, register
 
 
-def _system(a: Tensor, w: Tensor, length: int) -> tuple[Tensor | None, ...]:
+def _system(
+    a: Tensor, w: Tensor, length: int
+) -> tuple[Tensor, Tensor, Tensor, None, Tensor, None, None, None]:
     """Arguments of `diagonal_ssm`: what answers with the kernel, and 1 at the first step."""
     u = torch.zeros(1, length, a.shape[0], dtype=a.dtype.to_real(), device=a.device)
     u[:, :1] = 1
