@@ -55,13 +55,13 @@ def test_missing_values_need_a_decision():
     series = SeriesSet.of(np.array([[1.0, np.nan]]))
     with pytest.raises(DataError, match="Preprocess.fit"):
         SeriesDataset(series)
-    assert SeriesDataset(series, Preprocess.fit(series)).x[0].shape == (2, 2)
+    assert SeriesDataset(series, Preprocess.fit(series))[0][0].shape == (2, 2)
 
 
 def test_the_set_is_not_changed_through_the_dataset():
     series = ragged()
     before = series.X[0].copy()
-    SeriesDataset(series).x[0].zero_()
+    SeriesDataset(series)[0][0].zero_()
     np.testing.assert_array_equal(series.X[0], before)
 
 

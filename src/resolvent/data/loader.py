@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from resolvent.data.errors import DataError, show
 from resolvent.data.labels import LabelEncoding
-from resolvent.data.preprocess import Preprocess
 from resolvent.data.series import SeriesSet
 
 
@@ -32,8 +31,18 @@ class Batch(NamedTuple):
     index: Tensor
 
 
+class Preprocessing(Protocol):
+    """What turns a raw series (time, channels) into what a model sees, such as `Preprocess`."""
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Return model input (time, features)."""
+        ...
+
+
 class SeriesDataset(Dataset):
-    """The series of a set, preprocessed once, as (x, y, index) items.
+    """The series of a set as (x, y, index) items, each preprocessed when it is asked for.
+
+    Only the raw values stay in memory: preprocessing may make many features of a channel.
 
     Args:
         series: The set.
@@ -49,7 +58,7 @@ class SeriesDataset(Dataset):
     def __init__(
         self,
         series: SeriesSet,
-        preprocess: Preprocess | None = None,
+        preprocess: Preprocessing | None = None,
         encoding: LabelEncoding | None = None,
     ) -> None:
         if preprocess is None and series.has_missing:
@@ -57,8 +66,8 @@ class SeriesDataset(Dataset):
                 f"{series.name}: found missing values; expected none without preprocessing; "
                 "pass preprocess=Preprocess.fit(train)"
             )
-        apply = preprocess.apply if preprocess is not None else np.asarray
-        self.x = [torch.from_numpy(np.array(apply(x), dtype=np.float32)) for x in series.X]
+        self.series = series
+        self.preprocess = preprocess
         self.y: Tensor | None = None
         if series.y is not None and encoding is not None:
             self.y = torch.from_numpy(encoding.encode(series.y))
@@ -66,15 +75,18 @@ class SeriesDataset(Dataset):
             self.y = torch.from_numpy(series.y.astype(np.float32))
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.series)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor | None, int]:
-        return self.x[index], None if self.y is None else self.y[index], index
+        x = self.series.X[index]
+        seen = x if self.preprocess is None else self.preprocess.apply(x)
+        y = None if self.y is None else self.y[index]
+        return torch.from_numpy(np.array(seen, dtype=np.float32)), y, index
 
     @property
     def lengths(self) -> np.ndarray:
         """Number of time steps of each series: int64 (n,)."""
-        return np.array([len(x) for x in self.x], dtype=np.int64)
+        return self.series.lengths
 
 
 def collate(items: Sequence[tuple[Tensor, Tensor | None, int]]) -> Batch:

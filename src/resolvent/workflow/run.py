@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -69,8 +69,7 @@ class Run:
         Raises:
             DataError: A label was not seen in training.
         """
-        seen = replace(series, X=[self.inputs.apply(x) for x in series.X], channel_names=())
-        return SeriesDataset(seen, encoding=self.target.encoding)
+        return SeriesDataset(series, self.inputs, self.target.encoding)
 
     def output(self, series: SeriesSet) -> Tensor:
         """Raw outputs (n, n_outputs) of the model for every series, in order.
