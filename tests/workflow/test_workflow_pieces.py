@@ -32,14 +32,18 @@ def test_pieces_share_the_steps_and_rise_with_the_value():
 
 
 def test_values_that_repeat_bound_fewer_pieces():
-    z = np.array([[0.0]] * 90 + [[1.0]] * 6 + [[2.0]] * 4)
+    z = np.array([[0.0]] * 40 + [[0.01]] * 50 + [[0.02]] * 6 + [[3.0]] * 4)
     pieces = Pieces.fit(z)
-    assert pieces.bounds == ((0.0, 1.0, 2.0),)
-    np.testing.assert_array_equal(pieces.apply(z[[0, 90, 99]]), [[-1, -1], [1, -1], [1, 1]])
+    assert pieces.bounds == (tuple(np.float32([0, 0.01, 0.02, 3]).tolist()),)
+    seen = pieces.apply(z[[0, 40, 90, 99]].astype(np.float32))
+    np.testing.assert_array_equal(seen, [[-1, -1, -1], [1, -1, -1], [1, 1, -1], [1, 1, 1]])
 
 
-def test_two_values_need_none():
-    assert Pieces.fit(np.array([[0.0]] * 9 + [[3.0]])).bounds == ((),)
+@pytest.mark.parametrize("levels", [1, 2, 5, 17])
+def test_levels_that_are_taken_exactly_need_none(levels):
+    z = np.random.default_rng(0).integers(0, levels, 5000) ** 2.0
+    z = (z - z.mean()) / max(z.std(), 1)
+    assert Pieces.fit(z[:, None]).bounds == ((),)
 
 
 @pytest.mark.parametrize("value", [-1e30, 1e30])
