@@ -230,7 +230,8 @@ class SequenceClassifier(ClassifierMixin, _Sequence):
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
-            raise ValueError(f"y: found {len(self.classes_)} class; expected at least two")
+            found = f"{len(self.classes_)} class{'es' * (len(self.classes_) == 0)}"
+            raise ValueError(f"y: found {found}; expected labels of at least two")
         if y.dtype.kind == "f":
             return y.astype(np.int64)
         return y.astype(str) if y.dtype.kind == "O" else y

@@ -22,7 +22,8 @@ from resolvent.analysis import (
     transfer_function,
 )
 from resolvent.initialize import hippo
-from resolvent.structure import Dense
+from resolvent.layers import S4
+from resolvent.structure import Dense, functional_to_real, to_real
 from resolvent.system import Continuous, Invariant
 
 TOL = dict(rtol=1e-10, atol=1e-10)
@@ -159,3 +160,19 @@ def test_a_head_whose_channels_skip_differently_has_no_single_response():
         impulse_response(system, 3)
     one = replace(system, D=system.D[:, :1])
     torch.testing.assert_close(impulse_response(one, 3)[0], torch.tensor([3.0, 1.0, 0.5]).double())
+
+
+@pytest.mark.parametrize("length", [1, 3, 50])
+def test_slow_modes_of_low_rank_systems_keep_their_digits(length):
+    """Powers of A that have not decayed by the end of the kernel: steps of 1e-5 to 1e-4."""
+    torch.manual_seed(0)
+    layer = S4(3, d_state=32, init="fout", dt_min=1e-5, dt_max=1e-4).double()
+    system = layer.system()
+    A = system.A.dense().detach().numpy()
+    B = to_real(system.B[..., None], -2).detach().numpy()
+    C = functional_to_real(system.C[..., None, :], -1).detach().numpy()
+    expected = [C @ np.linalg.matrix_power(A, k) @ B for k in range(length)]
+    scale = np.abs(expected).max()
+    found = kernel(system, length).detach().numpy()
+    # of the resolvent on the unit circle itself the error would be 1e-10
+    np.testing.assert_allclose(found, np.stack(expected, -1)[:, 0, 0], rtol=0, atol=1e-12 * scale)

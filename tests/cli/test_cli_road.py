@@ -51,6 +51,18 @@ def test_evaluate_is_predict_compared(place, capsys):
     assert scores["accuracy"] == pytest.approx(np.mean(right))
 
 
+def test_predictions_carry_the_ids_of_the_table(place, capsys):
+    head, *lines = (place / "new.csv").read_text().splitlines()
+    (place / "shuffled.csv").write_text("\n".join([head, *lines[::-1]]) + "\n")
+    found = []
+    for name in ("new.csv", "shuffled.csv"):
+        assert main(["predict", str(place / "run"), str(place / name), "--id", "case"]) == 0
+        found.append(read_csv(capsys.readouterr().out))
+    assert [row["id"] for row in found[0]] == list("012345")
+    plain, shuffled = ({row["id"]: row["p(fast)"] for row in rows} for rows in found)
+    assert shuffled == pytest.approx(plain)
+
+
 def test_predict_needs_no_labels_and_knows_two_formats(place, capsys):
     run, new = str(place / "run"), str(place / "new.csv")
     assert main(["predict", run, new, "--out", str(place / "p.csv")]) == 0

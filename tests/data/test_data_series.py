@@ -79,16 +79,19 @@ def test_of_refuses_other_shapes(X):
 
 def test_subset_keeps_everything_in_the_order_asked():
     series = SeriesSet(
-        [ONE * i for i in range(4)], list("abcd"), [1, 1, 2, 2], "s", ("u", "v"), 5.0
+        [ONE * i for i in range(4)], list("abcd"), [1, 1, 2, 2], "s", ("u", "v"), 5.0, list("wxyz")
     )
     part = series.subset([3, 0])
     assert part.labels.tolist() == ["d", "a"]
     assert part.X[0][0, 0] == 3
     assert part.groups is not None and part.groups.tolist() == [2, 1]
+    assert part.ids is not None and part.ids.tolist() == ["z", "w"]
     assert (part.name, part.channel_names, part.sampling_rate) == ("s", ("u", "v"), 5.0)
     assert series.subset(series.groups == 2).labels.tolist() == ["c", "d"]
     with pytest.raises(DataError, match="no series"):
         series.subset([])
+    with pytest.raises(DataError, match="one per series"):
+        SeriesSet([ONE], ids=["a", "b"])
 
 
 def test_asking_for_labels_that_are_not_there():

@@ -30,6 +30,7 @@ def test_long(load):
     assert series.labels.tolist() == ["a", "b", "a"]
     assert series.groups.tolist() == [7, 8, 7]
     assert series.channel_names == ("x", "z")
+    assert series.ids.tolist() == ["p", "q", "r"]
 
 
 def test_long_with_other_names_and_dates(load):

@@ -46,6 +46,7 @@ def test_sub_folders_are_classes(tmp_path):
     assert series.labels.tolist() == ["no", "no", "yes"]
     assert series.lengths.tolist() == [3, 4, 3]
     assert series.n_channels == 2
+    assert series.ids.tolist() == ["no/0.WAV", "no/1.WAV", "yes/0.WAV"]
 
 
 def test_pattern_gives_label_and_group(tmp_path):

@@ -130,11 +130,16 @@ def _read(E: Structure, B: Tensor, C: Tensor) -> Tensor:
 def _kernel_by_resolvent(A: DPLR, B: Tensor, C: Tensor, length: int, transfer: Transfer) -> Tensor:
     """sum_k K_k w^k = C (I - A^L) (I - w A)^-1 B at the roots of unity w, then an inverse FFT.
 
-    In float64 whatever the dtype: s - lambda cancels for slow modes, |lambda| close to 1.
+    Of A/rho in place of A, and times rho^k: rho > 1 where A^L has not decayed keeps slow modes,
+    |lambda| close to 1, away from the points. In float64 whatever the dtype: s - lambda cancels.
     """
     A64 = A.map(double)
     C = double(C)
-    C = C - C @ torch.linalg.matrix_power(A64.dense(), length)
+    last = torch.linalg.matrix_power(A64.dense(), length)
+    log_rho = ((torch.linalg.matrix_norm(last.detach()).log() + 1) / length).clamp(min=0)
+    C = C - C @ (last * (-length * log_rho).exp()[..., None, None])
     turn = torch.arange(length // 2 + 1, device=B.device, dtype=torch.float64) / length
     s = torch.polar(torch.ones_like(turn), 2 * torch.pi * turn)
-    return irfft(transfer(A64, double(B), C, s) * s, length).to(B.dtype)
+    decayed = transfer(A64.affine((-log_rho).exp()[..., None], 0.0), double(B), C, s)
+    k = torch.arange(length, device=B.device, dtype=torch.float64)
+    return (irfft(decayed * s, length) * (log_rho[..., None, None, None] * k).exp()).to(B.dtype)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Command:
     """Predict every series of a file: labels with probabilities, or numbers.
 
+    Each is named as the file names it: by the id of a long table, by the name of a .wav file.
+
     Attributes:
         folder: The run.
         source: File, folder, or name of a known set; labels are not needed.
@@ -61,12 +63,14 @@ class Command:
 
 
 def _rows(run: Run, series: SeriesSet) -> list[dict[str, Any]]:
-    """One row a series: its number, its label if known, the prediction, probabilities."""
+    """One row a series: its number, id and label if known, the prediction, probabilities."""
     output = run.output(series)
     predicted, probabilities = run.target.decode(output), run.target.probabilities(output)
     rows = []
     for i, value in enumerate(predicted.tolist()):
         row: dict[str, Any] = {"series": i}
+        if series.ids is not None:
+            row["id"] = series.ids[i].item()
         if series.y is not None:
             row["label"] = series.y[i].item()
         row["prediction"] = value

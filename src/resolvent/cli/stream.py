@@ -91,7 +91,9 @@ class Command:
                 count += 1
                 print(show(count, stream.push(row.values)), flush=True)
         if skipped:
-            print(f"resolvent: {skipped} malformed rows left out", file=sys.stderr)
+            print(
+                f"resolvent: {skipped} malformed row{'s' * (skipped > 1)} left out", file=sys.stderr
+            )
 
 
 def _as_csv(row: int, prediction: Prediction) -> str:

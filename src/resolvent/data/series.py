@@ -30,6 +30,7 @@ class SeriesSet:
         name: A name for messages and reports.
         channel_names: One name per channel; made up (c0, c1, ...) when left empty.
         sampling_rate: Time steps per second, or None where unknown.
+        ids: What the source calls each series, such as a file's name: strings (n,), or None.
 
     Raises:
         DataError: When any of the above does not hold; the message names the series.
@@ -41,6 +42,7 @@ class SeriesSet:
     name: str = "series"
     channel_names: tuple[str, ...] = ()
     sampling_rate: float | None = None
+    ids: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         X = [as_series(x, f"series {i}") for i, x in enumerate(self.X)]
@@ -62,12 +64,16 @@ class SeriesSet:
         rate = self.sampling_rate
         if rate is not None and not (np.isfinite(rate) and rate > 0):
             raise DataError(f"found sampling_rate {show(rate)}; expected a positive number or None")
+        ids = None if self.ids is None else np.asarray(self.ids, dtype=str)
+        if ids is not None and ids.shape != (len(X),):
+            raise DataError(f"found ids of shape {ids.shape}; expected one per series: ({len(X)},)")
         for field, value in {
             "X": X,
             "y": None if self.y is None else as_labels(self.y, "label", len(X)),
             "groups": None if self.groups is None else as_labels(self.groups, "group", len(X)),
             "channel_names": names,
             "sampling_rate": None if rate is None else float(rate),
+            "ids": ids,
         }.items():
             object.__setattr__(self, field, value)
 
@@ -91,7 +97,7 @@ class SeriesSet:
         """
         if isinstance(X, SeriesSet):
             y, groups = (X.y if y is None else y), (X.groups if groups is None else groups)
-            return cls(X.X, y, groups, X.name, X.channel_names, X.sampling_rate)
+            return cls(X.X, y, groups, X.name, X.channel_names, X.sampling_rate, X.ids)
         if isinstance(X, np.ndarray) and X.ndim not in (2, 3) and X.dtype != object:
             raise DataError(
                 f"found an array of shape {X.shape}; expected (n, time, channels) or (n, time)"
@@ -180,6 +186,7 @@ class SeriesSet:
             self.name,
             self.channel_names,
             self.sampling_rate,
+            None if self.ids is None else self.ids[chosen],
         )
 
 

@@ -50,6 +50,7 @@ def gather(table: pa.Table, columns: Columns) -> SeriesSet:
         _labels(None if target is None else _one_each(target, ids, series, str(columns.target))),
         _labels(None if group is None else _one_each(group, ids, series, str(columns.group))),
         channel_names=tuple(names),
+        ids=None if columns.id is None else np.array([str(x) for x in series]),
     )
 
 

@@ -80,7 +80,8 @@ def parse_folder(folder: Path, pattern: str | None) -> SeriesSet:
         np.array([part[key] for part in parts], dtype=object) if key in parts[0] else None
         for key in ("label", "group")
     )
-    return SeriesSet(X, y, groups, sampling_rate=rate)
+    ids = np.array([file.relative_to(folder).as_posix() for file in files])
+    return SeriesSet(X, y, groups, sampling_rate=rate, ids=ids)
 
 
 def decode(data: bytes) -> tuple[int, np.ndarray]:
