@@ -21,7 +21,7 @@ PIECES = 16
 CROWDED = 0.1
 """A channel is crowded if the median width of its pieces is below this, in deviations.
 
-A normal distribution has 0.21. Whole numbers and other values that repeat exactly are bounds far
+A normal distribution has 0.2. Whole numbers and other values that repeat exactly are bounds far
 apart: they hide nothing, and pieces cost accuracy there. `docs/classify.md` says what was measured.
 """
 
