@@ -229,9 +229,8 @@ class SequenceClassifier(ClassifierMixin, _Sequence):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            found = f"{len(self.classes_)} class{'es' * (len(self.classes_) == 0)}"
-            raise ValueError(f"y: found {found}; expected labels of at least two")
+        if (n := len(self.classes_)) < 2:
+            raise ValueError(f"y: found {n} class{'es' * (n != 1)}; expected at least two")
         if y.dtype.kind == "f":
             return y.astype(np.int64)
         return y.astype(str) if y.dtype.kind == "O" else y

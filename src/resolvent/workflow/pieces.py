@@ -61,10 +61,9 @@ class Pieces:
     def _table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Channel, lower bound and width of every piece."""
         edges = [np.asarray(b, np.float32) for b in self.bounds]
-        count = [max(len(e) - 1, 0) for e in edges]
-        low = [e[:-1] for e in edges]
-        width = [np.diff(e) for e in edges]
-        return np.repeat(np.arange(len(edges)), count), np.concatenate(low), np.concatenate(width)
+        channel = np.repeat(np.arange(len(edges)), [len(e[:-1]) for e in edges])
+        low = np.concatenate([e[:-1] for e in edges])
+        return channel, low, np.concatenate([np.diff(e) for e in edges])
 
 
 def _crowded(bounds: np.ndarray) -> bool:
