@@ -93,6 +93,20 @@ def test_keys_and_queries_have_groups_of_their_own(backend, groups):
 
 
 @every_backend
+@pytest.mark.parametrize("delta", [False, True])
+def test_shared_decays_may_be_of_any_size(backend, delta):
+    """Kernels may hold a state divided by decays; those that vanish or grow must not be lost."""
+    torch.manual_seed(0)
+    _, *given = tensors(2, 64, 2, 2, 2 if delta else 1, 8, 5, False, delta, True)
+    a = torch.tensor([0, 1e-200, 1e-30, 0.01, 0.9, -1, 1.5, 30], dtype=torch.float64)
+    a = a[torch.randint(len(a), (2, 64, 2, 1))]
+    problem = Problem((a, *given), None, None)
+    with using(backend):
+        fast = run(op, problem)
+    assert largest_difference(fast, run(matrix_reference, problem)) < ACCURACY
+
+
+@every_backend
 def test_a_rank_one_write_is_recalled(backend):
     """What was written under a key of length 1 with beta 1 is what the key reads, at any length."""
     torch.manual_seed(0)

@@ -20,7 +20,7 @@ class Pass {
  public:
   static Index numbers(const MatrixSize& all, const PanelSize& size) {
     return Steps<Real>::numbers(size) + (most_states(all) + 1) * size.numbers() +
-           (2 * (kBlock * all.r + T) + 4 * T) * size.width + (6 * T + 2) * size.rows;
+           (2 * (kBlock * all.r + T) + 4 * T) * size.width + (6 * T + 1) * size.rows;
   }
 
   Pass(const MatrixSize& all, const MatrixBackward<Real>& array, const Head& at,
@@ -31,12 +31,12 @@ class Pass {
     states_ = store.take(most_states(all) * size.numbers());
     g_ = store.take(size.numbers());
     for (Real** x : {&errors_, &writes_}) *x = store.take(block);
-    for (Real** x : {&x_, &gy_, &gd_, &c_}) *x = store.take(T * size.width);
+    for (Real** x : {&x_, &gd_}) *x = store.take(T * size.width);
+    c_ = store.take(2 * T * size.width);
     for (Real** x : {&read_gy_, &read_c_, &read_d_, &gk_, &gq_, &ga_})
       *x = store.take(T * size.rows);
-    for (Real** x : {&overlap_, &ones_}) *x = store.take(size.rows);
+    overlap_ = store.take(size.rows);
     std::fill_n(first, store.take(0) - first, Real{0});
-    fill(ones_, size.rows, Real{1});
   }
 
   // Writes to one slice of ga and gbeta; to one part of gk and gq if it is its first job, else adds.
@@ -76,15 +76,12 @@ class Pass {
   // The forward pass again, up to the state numbered `next` if there is one.
   void advance(const Chunk& chunk, Index next) {
     steps_.load(at_, chunk, kAhead);
-    Real* const e = of_chunk(errors_, chunk);
-    Real* const d = of_chunk(writes_, chunk);
-    for (int j = 0; j < steps_.count; ++j)
-      steps_.copy_and_want(write_at(array_.in.v, j), at_.width, e + j * size_.width,
-                           kAhead * all_.m * all_.r * all_.p);
-    const bool corrects = array_.in.beta;
-    with_count(steps_.count, [&](auto count) {
-      if (corrects) read<count.value>(size_, panel(chunk.state), steps_.read_key, x_, steps_.wanted);
-      solve<Real>(steps_, size_, corrects, x_, e, d, nullptr);
+    steps_.load_values(at_, kAhead);
+    Real *const e = of_chunk(errors_, chunk), *const d = of_chunk(writes_, chunk);
+    with_count<T>(steps_.count, [&](auto count) {
+      if (steps_.corrects())
+        read<count.value>(size_, panel(chunk.state), steps_.read, x_, steps_.wanted);
+      solve<count.value, Real>(steps_, size_, x_, e, d, nullptr);
       if (next)
         update<count.value>(size_, panel(chunk.state), panel(next), steps_.through, steps_.write, d);
     });
@@ -93,21 +90,27 @@ class Pass {
   void retreat(const Chunk& chunk) {
     steps_.load(at_, chunk, -kAhead);
     const Real *const state = panel(chunk.state), *const d = of_chunk(writes_, chunk);
-    const bool corrects = array_.in.beta;
-    for (int j = 0; j < steps_.count; ++j)
-      if (steps_.reading[j] >= 0)
-        steps_.copy_and_want(array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first,
-                             at_.width, gy_ + steps_.reading[j] * size_.width,
-                             -kAhead * all_.m * all_.p);
-    with_count(steps_.count, [&](auto n) { read<n.value>(size_, g_, steps_.write, gd_, steps_.wanted); });
+    const bool corrects = steps_.corrects();
+    gy_ = c_ + steps_.count * size_.width;
+    for (int j = 0; j < steps_.count; ++j) {
+      if (steps_.reading[j] < 0) continue;
+      const Real* const gy = array_.gy + (steps_.step[j] * all_.m + at_.head) * all_.p + at_.first;
+      Real* const to = gy_ + steps_.reading[j] * size_.width;
+      copy(gy, at_.width, to);
+      fill(to + at_.width, size_.width - at_.width, Real{0});
+      steps_.wanted.add(gy - kAhead * all_.m * all_.p, at_.width);
+    }
+    with_count<T>(steps_.count, [&](auto count) {
+      read<count.value>(size_, g_, steps_.write, gd_, steps_.wanted);
+    });
     differentiate_writes(of_chunk(errors_, chunk), d);
 
-    with_count(steps_.count, [&](auto count) {
+    with_count<T>(steps_.count, [&](auto count) {
       project<count.value>(size_, g_, d, read_d_);
       if (corrects) project<count.value>(size_, state, c_, read_c_);
     });
-    with_count(steps_.readings,
-               [&](auto count) { project<count.value>(size_, state, gy_, read_gy_); });
+    with_count<T>(steps_.readings,
+                  [&](auto count) { project<count.value>(size_, state, gy_, read_gy_); });
     overlap(size_, state, g_, overlap_);
     differentiate_weights();
 
@@ -116,20 +119,17 @@ class Pass {
       return;
     }
     const Real* decay = steps_.through;
-    if (corrects || steps_.readings == 0) {
-      with_count(steps_.count, [&](auto count) {
-        update<count.value>(size_, g_, g_, steps_.through, steps_.read_key, c_);
-      });
-      decay = ones_;
-    }
-    with_count(steps_.readings, [&](auto count) {
-      update<count.value>(size_, g_, g_, decay, steps_.read_query, gy_);
+    steps_.for_reads([&](int first, auto count) {
+      update<count.value>(size_, g_, g_, decay, steps_.read + first, c_ + first * size_.width);
+      decay = nullptr;
     });
   }
 
   // In place of gd: gv. Also c, and the gradients of beta, of Q and of K.
   void differentiate_writes(const Real* e, const Real* d) {
-    V gQ[T][T] = {}, gK[T][T] = {}, gbeta[T] = {};
+    V gbeta[T] = {};
+    Couplings<V> gains;
+    each<T * T>([&](auto i) { gains.at[i] = V{}; });
     for (Index column = 0; column < size_.width; column += kLanes<Real>) {
       V gy[T], c[T];
       for (int s = steps_.count - 1; s >= 0; --s) {
@@ -140,12 +140,12 @@ class Pass {
           gy[s] = load<V>(gy_ + steps_.reading[s] * size_.width + column);
         for (int j = s; j < steps_.count; ++j) {
           if (j > s) {
-            gd = gd + steps_.keys[j][s] * c[j];
-            gK[j][s] = gK[j][s] + c[j] * write;
+            gd = gd + steps_.between.keys(j, s) * c[j];
+            gains.keys(j, s) = gains.keys(j, s) + c[j] * write;
           }
           if (steps_.reading[j] >= 0) {
-            gd = gd + steps_.queries[j][s] * gy[j];
-            gQ[j][s] = gQ[j][s] + gy[j] * write;
+            gd = gd + steps_.between.queries(j, s) * gy[j];
+            gains.queries(j, s) = gains.queries(j, s) + gy[j] * write;
           }
         }
         c[s] = V{};
@@ -158,10 +158,10 @@ class Pass {
         store(c_ + at, c[s]);
       }
     }
-    sums<Real, T * T>(gQ[0], gQ_.at);
-    sums<Real, T * T>(gK[0], gK_.at);
+    sums<Real>(gains, g_between_);
     for (int s = 0; s < steps_.count; ++s) {
-      copy(gd_ + s * size_.width, at_.width, write_at(array_.gv, s));
+      copy(gd_ + s * size_.width, at_.width,
+           array_.gv + steps_.write_of(s, at_.head) * all_.p + at_.first);
       if (array_.in.beta)
         array_.gbeta[(slice_ * all_.m) * all_.r + steps_.write_of(s, at_.head)] = sum<Real, kLanes<Real>>(gbeta[s]);
     }
@@ -174,21 +174,21 @@ class Pass {
       V w[T + 1], written[T + 1][T];  // before every write, and after the last
       w[0] = V{} + 1;
       for (int j = 0; j < T; ++j) {
-        const V a = at(steps_.decay, j, i);
+        const V a = steps_.decay(j, i);
         w[j + 1] = w[j] * a;
         for (int s = 0; s < j; ++s) written[j + 1][s] = written[j][s] * a;
-        written[j + 1][j] = at(steps_.key, j, i);
+        written[j + 1][j] = load<V>(steps_.key[j] + i);
       }
       V gw = load<V>(overlap_ + i), gs[T];
       for (int s = 0; s < steps_.count; ++s) gs[s] = at(read_d_, s, i);
       for (int j = steps_.count - 1; j >= 0; --j) {
-        const V a = at(steps_.decay, j, i), k = at(steps_.key, j, i), z = at(read_c_, j, i);
+        const V a = steps_.decay(j, i), k = load<V>(steps_.key[j] + i), z = at(read_c_, j, i);
         if (steps_.reading[j] >= 0) {
-          const V q = at(steps_.query, j, i), x = at(read_gy_, steps_.reading[j], i);
+          const V q = load<V>(steps_.query[j] + i), x = at(read_gy_, steps_.reading[j], i);
           V gq = w[j + 1] * x;
           for (int s = 0; s <= j; ++s) {
-            gq = gq + gQ_[j][s] * written[j + 1][s];
-            gs[s] = gs[s] + gQ_[j][s] * q;
+            gq = gq + g_between_.queries(j, s) * written[j + 1][s];
+            gs[s] = gs[s] + g_between_.queries(j, s) * q;
           }
           gw = gw + q * x;
           store(gq_ + j * size_.rows + i, gq);
@@ -196,8 +196,8 @@ class Pass {
         V gk = gs[j] + w[j + 1] * z;
         gw = gw + k * z;
         for (int s = 0; s < j; ++s) {
-          gk = gk + gK_[j][s] * written[j + 1][s];
-          gs[s] = gs[s] + gK_[j][s] * k;
+          gk = gk + g_between_.keys(j, s) * written[j + 1][s];
+          gs[s] = gs[s] + g_between_.keys(j, s) * k;
         }
         store(gk_ + j * size_.rows + i, gk);
         V ga = gw * w[j];
@@ -245,10 +245,6 @@ class Pass {
     }
   }
 
-  template <class Pointer>
-  Pointer write_at(Pointer array, int j) const {
-    return array + steps_.write_of(j, at_.head) * all_.p + at_.first;
-  }
   V at(const Real* array, int j, Index i) const { return load<V>(array + j * size_.rows + i); }
 
   const MatrixSize& all_;
@@ -260,9 +256,9 @@ class Pass {
   Index group_ = 0, block_ = 0;  // the head's, and the first write of the block
   bool first_ = true;
   Real *states_, *g_, *errors_, *writes_;
-  Real *x_, *gy_, *gd_, *c_;
-  Real *read_gy_, *read_c_, *read_d_, *gk_, *gq_, *ga_, *overlap_, *ones_;
-  Square<Real, T> gQ_, gK_;
+  Real *x_, *gd_, *c_, *gy_;  // gy follows c
+  Real *read_gy_, *read_c_, *read_d_, *gk_, *gq_, *ga_, *overlap_;
+  Couplings<Real> g_between_;
 };
 
 }  // namespace

@@ -15,10 +15,10 @@ class Pass {
        const PanelSize& size, Store<Real> store)
       : all_(all), array_(array), at_(at), heads_(heads), size_(size),
         steps_(all, array.in, size, store), states_(store.take(heads * size.numbers())),
-        x_(store.take(kWrites * size.width)), v_(store.take(kWrites * size.width)),
+        x_(store.take(2 * kWrites * size.width)),
         d_(store.take(kWrites * size.width)), y_(store.take(kWrites * size.width)) {
     std::fill_n(states_, heads * size.numbers(), Real{0});
-    std::fill_n(v_, kWrites * size.width, Real{0});
+    std::fill_n(scales_, kTogether, Real{1});
   }
 
   void run(Chunk* chunks) {
@@ -50,37 +50,43 @@ class Pass {
   template <class Body>
   void for_heads(const Body& body) {
     const Index first = at_.head;
-    for (state_ = states_; at_.head < first + heads_; ++at_.head, state_ += size_.numbers()) body();
+    state_ = states_;
+    for (scale_ = scales_; at_.head < first + heads_; ++at_.head, ++scale_, state_ += size_.numbers())
+      body();
     at_.head = first;
   }
 
   Index output(Index step) const { return (step * all_.m + at_.head) * all_.p + at_.first; }
 
-  void keep(Real* to) const { leave(size_, state_, to + at_.first, all_.p, at_.width); }
+  void keep(Real* to) {
+    for (Index i = 0; *scale_ != 1 && i < size_.numbers(); i += kLanes<Real>)
+      store(state_ + i, *scale_ * load<Vector<Real>>(state_ + i));
+    *scale_ = 1;
+    leave(size_, state_, to + at_.first, all_.p, at_.width);
+  }
 
   void advance(const Chunk& chunk) {
-    if (chunk.state == 0) std::fill_n(state_, size_.numbers(), Real{0});
-    steps_.load(at_, chunk, kAhead);
-    for (int j = 0; j < steps_.count; ++j)
-      steps_.copy_and_want(array_.in.v + steps_.write_of(j, at_.head) * all_.p + at_.first,
-                           at_.width, v_ + j * size_.width, kAhead * all_.m * all_.r * all_.p);
-    const bool corrects = array_.in.beta;
-    with_count(steps_.count, [&](auto count) {
-      if (corrects) read<count.value>(size_, state_, steps_.read_key, x_, steps_.wanted);
-    });
-    with_count(steps_.readings, [&](auto count) {
-      read<count.value>(size_, state_, steps_.read_query, y_);
-    });
-    solve(steps_, size_, corrects, x_, v_, d_, y_);
-    with_count(steps_.count, [&](auto count) {
-      update<count.value>(size_, state_, state_, steps_.through, steps_.write, d_, steps_.wanted);
-    });
+    if (chunk.state == 0) {
+      std::fill_n(state_, size_.numbers(), Real{0});
+      *scale_ = 1;
+    }
+    steps_.load(at_, chunk, kAhead, scale_);
+    steps_.load_values(at_, kAhead);
+    const bool padded = at_.width < size_.width;
+    Real* y[kWrites];
     for (int j = 0; j < steps_.count; ++j) {
       if (steps_.reading[j] < 0) continue;
       Real* const to = array_.y + output(steps_.step[j]);
-      copy(y_ + steps_.reading[j] * size_.width, at_.width, to);
+      y[j] = padded ? y_ + j * size_.width : to;
       steps_.wanted.add(to + kAhead * all_.m * all_.p, at_.width);  // what is written is read first
     }
+    read_rows(size_, state_, steps_, x_);
+    with_count<kWrites>(steps_.count, [&](auto count) {
+      solve<count.value>(steps_, size_, x_, static_cast<Real*>(nullptr), d_, y);
+      update<count.value>(size_, state_, state_, steps_.through, steps_.write, d_, steps_.wanted);
+    });
+    for (int j = 0; padded && j < steps_.count; ++j)
+      if (steps_.reading[j] >= 0) copy(y[j], at_.width, array_.y + output(steps_.step[j]));
   }
 
   const MatrixSize& all_;
@@ -89,7 +95,8 @@ class Pass {
   Index heads_;
   PanelSize size_;
   Steps<Real> steps_;
-  Real *states_, *x_, *v_, *d_, *y_, *state_ = states_;
+  Real scales_[kTogether], *scale_ = scales_;  // what the states are divided by
+  Real *states_, *x_, *d_, *y_, *state_ = states_;
 };
 
 }  // namespace

@@ -6,213 +6,248 @@
 //   y_j = S^T (w_j q_j) + sum_{s <= j} Q_js d_s                         Q_js = q_j . (w_{s,j} k_s)
 //   S'  = diag(w) S + sum_s (w_{s,last} k_s) d_s^T
 //
-// All decays multiply, none divides. The decay of a step comes before its first write, its reading
-// after its last.
+// All decays multiply, none divides, but for those that all rows share: a state may be held divided by
+// them, as long as they are not small, so that it need not be multiplied by them chunk for chunk. The
+// decay of a step comes before its first write, its reading after its last.
 #pragma once
 
-#include <algorithm>
+#include <cmath>
 
-#include "matrix.hpp"
+#include "matrix_chunks.hpp"
 #include "memory.hpp"
 #include "panel.hpp"
 #include "parallel.hpp"
 
 namespace resolvent {
 
-// Writes taken at once, and the steps from one whose inputs are read to one whose inputs are asked for:
-// measured best.
-inline constexpr int kWrites = 4;
-inline constexpr Index kAhead = 8;
-
-// Hands out parts of a buffer.
+// What is between the writes of a chunk, K_js or Q_js: together they fill one square.
+template <class Number>
+struct Couplings {
+  Number at[kWrites * kWrites];
+  Number& keys(int j, int s) { return at[s * kWrites + j]; }     // s < j
+  Number& queries(int j, int s) { return at[j * kWrites + s]; }  // s <= j
+  const Number& keys(int j, int s) const { return at[s * kWrites + j]; }
+  const Number& queries(int j, int s) const { return at[j * kWrites + s]; }
+};
 template <class Real>
-class Store {
- public:
-  explicit Store(Real* from) : at_(from) {}
-  Real* take(Index count) {
-    at_ += count;
-    return at_ - count;
-  }
-
- private:
-  Real* at_;
-};
-
-// Calls body(count) with a constant, 1 <= count <= kWrites.
-template <class Body>
-inline void with_count(int count, const Body& body) {
-  static_assert(kWrites == 4);
-  if (count == 4) return body(std::integral_constant<int, 4>{});
-  if (count == 3) return body(std::integral_constant<int, 3>{});
-  if (count == 2) return body(std::integral_constant<int, 2>{});
-  if (count == 1) return body(std::integral_constant<int, 1>{});
+inline void sums(const Couplings<Vector<Real>>& from, Couplings<Real>& to) {
+  sums<Real, kWrites * kWrites>(from.at, to.at);
 }
 
-// Writes [first, last) of a row. The states before the chunks of a block are numbered from 1; a state
-// that was dropped before its chunk has number 0.
-struct Chunk {
-  Index first, last, state;
-};
-
-// Splits steps [from, to) of a row into chunks that no reset interrupts.
-inline Index split(const Rows& rows, Index row, const MatrixSize& size, Index from, Index to,
-                   Chunk* chunks) {
-  const bool* resets = rows.resets ? rows.resets + row * size.l : nullptr;
-  Index count = 0, states = 0;
-  for (Index start = from, stop; start < to; start = stop) {
-    for (stop = start + 1; stop < to && !(resets && resets[stop]);) ++stop;
-    bool dropped = resets && resets[start];
-    for (Index at = start * size.r; at < stop * size.r; at += kWrites, dropped = false)
-      chunks[count++] = {at, std::min<Index>(at + kWrites, stop * size.r), dropped ? 0 : ++states};
-  }
-  return count;
-}
-// At most so many chunks and states in a block.
-inline Index most_chunks(const MatrixSize& size) {
-  return kBlock * ((size.r + kWrites - 1) / kWrites);
-}
-inline Index most_states(const MatrixSize& size) { return kBlock * size.r / kWrites + 2; }
-
-template <class Real, int n>
-struct Square {
-  Real at[n * n];
-  const Real* operator[](int row) const { return at + row * n; }
-};
-
-// A chunk's coefficients, from the arrays of one head; arrays (writes, rows) unless said otherwise.
+// A chunk's coefficients, from the arrays of one head; rows of them are padded with zeros.
 template <class Real>
 class Steps {
  public:
   using V = Vector<Real>;
   static constexpr int T = kWrites;
 
-  static Index numbers(const PanelSize& size) { return (6 * T + 1) * size.rows; }
+  static Index numbers(const PanelSize& size) { return (6 * T + 2) * size.rows + T * size.width; }
 
   Steps(const MatrixSize& all, const MatrixInputs<Real>& in, const PanelSize& size, Store<Real>& store)
-      : key(store.take(T * size.rows)), query(store.take(T * size.rows)),
-        decay(store.take(T * size.rows)), write(store.take(T * size.rows)),
-        read_key(store.take(T * size.rows)), read_query(store.take(T * size.rows)),
-        through(store.take(size.rows)), all_(all), in_(in), size_(size) {
-    std::fill_n(key, numbers(size), Real{});
-  }
-
-  // Copies an input, and wants the numbers that lie `ahead` further on, which will be copied soon.
-  void copy_and_want(const Real* from, Index count, Real* to, Index ahead) {
-    copy(from, count, to);
-    wanted.add(from + ahead, count);
+      : all_(all), in_(in), size_(size), heads_(all.m / std::max<Index>(all.g, 1)),
+        rows_(store.take((6 * T + 2) * size.rows)), values_(store.take(T * size.width)) {
+    std::fill_n(rows_, numbers(size), Real{});
   }
 
   Wanted wanted;  // of the steps to come
   int count = 0, readings = 0;
-  int reading[T];  // which of the chunk's readings follows write j; -1 if none does
-  Index step[T];   // (row, time) of write j
-  Real *key, *query, *decay;                     // k_j, q_j, a_j
-  Real *write, *read_key, *read_query, *through;  // w_{s,last} k_s, w_j k_j, w_j q_j by reading; w
-  Square<Real, T> keys, queries;  // K_js, Q_js
+  int reading[T];                 // which of the chunk's readings follows write j; -1 if none does
+  Index step[T];                  // (row, time) of write j
+  const Real *key[T], *query[T], *value[T];  // k_j, q_j, v_j
+  Couplings<Real> between;
   Real beta[T];
+  // w_j k_j by write (with beta), then w_j q_j by reading; w_{s,last} k_s: a factor times a row each.
+  // And w by row, null where the state stays as it is.
+  const Real *read[2 * T], *write[T], *through;
+  Real read_factor[2 * T], write_factor[T];
 
   // Where write j of the chunk lies in an array of one entry for each write of every head.
   Index write_of(int j, Index head) const { return (step[j] * all_.m + head) * all_.r + factor_[j]; }
-  Index write_of_group(int j, Index group) const {
-    return (step[j] * all_.g + group) * all_.r + factor_[j];
-  }
   Index factor(int j) const { return factor_[j]; }
+  bool corrects() const { return in_.beta; }
   bool decays(int j) const { return factor_[j] == 0; }
+  V decay(int j, Index i) const {  // a_j
+    if (!decays(j)) return V{} + 1;
+    return all_.decays == 1 ? V{} + *decay_[j] : resolvent::load<V>(decay_[j] + i);
+  }
 
-  // `ahead`: steps from this chunk to one of those to come, backward in time below zero.
-  void load(const Head& at, const Chunk& chunk, Index ahead) {
-    const Index group = at.head / (all_.m / all_.g), keys = ahead * all_.g * size_.n;
+  // Calls body(first, count) for groups of the rows `read` that the registers hold sums of; at least for
+  // one. Those of keys are needed with beta only.
+  template <class Body>
+  void for_reads(const Body& body) const {
+    const int end = count + readings;
+    for (int first = corrects() || readings == 0 ? 0 : count, some; first < end; first += some) {
+      some = end - first > kSums ? T : end - first;
+      with_count<kSums>(some, [&](auto rows) { body(first, rows); });
+    }
+  }
+
+  // `ahead`: steps from this chunk to one of those to come, backward in time below zero. The state may
+  // be held divided by a number, `scale`, which takes up decays that all rows share.
+  void load(const Head& at, const Chunk& chunk, Index ahead, Real* scale = nullptr) {
+    const Index group = at.head / heads_, n = size_.n, r = all_.r;
     count = static_cast<int>(chunk.last - chunk.first);
     readings = 0;
+    Index t = at.row * all_.l + chunk.first / r, factor = chunk.first % r;
     for (int j = 0; j < T; ++j) {
-      const Index i = chunk.first + j;
       reading[j] = -1;
-      beta[j] = 0;
       if (j >= count) {  // a write of nothing
-        fill(key + j * size_.rows, size_.n, Real{0});
-        fill(decay + j * size_.rows, size_.n, Real{1});
+        key[j] = row(6 * T + 1);
+        factor_[j] = -1;
+        beta[j] = 0;
         continue;
       }
-      step[j] = at.row * all_.l + i / all_.r;
-      factor_[j] = i % all_.r;
-      copy_and_want(in_.k + write_of_group(j, group) * size_.n, size_.n, key + j * size_.rows,
-                    keys * all_.r);
-      if (in_.beta) beta[j] = in_.beta[write_of(j, at.head)];
-      const Real* a = in_.a + (step[j] * all_.m + at.head) * all_.decays;
-      if (!decays(j))
-        fill(decay + j * size_.rows, size_.n, Real{1});
-      else if (all_.decays == size_.n)
-        copy_and_want(a, size_.n, decay + j * size_.rows, ahead * all_.m * size_.n);
-      else
-        fill(decay + j * size_.rows, size_.n, *a);
-      if (factor_[j] == all_.r - 1) {
-        reading[j] = readings++;
-        const Real* q = in_.q + (step[j] * all_.g + group) * size_.n;
-        copy_and_want(q, size_.n, query + j * size_.rows, keys);
-      }
+      step[j] = t;
+      factor_[j] = factor;
+      key[j] = input(in_.k + ((t * all_.g + group) * r + factor) * n, n, j, ahead * all_.g * r * n);
+      beta[j] = in_.beta ? in_.beta[write_of(j, at.head)] : 0;
+      if (factor == 0)
+        decay_[j] = input(in_.a + (t * all_.m + at.head) * all_.decays, all_.decays, 2 * T + j,
+                          ahead * all_.m * all_.decays);
+      if (++factor < r) continue;
+      reading[j] = readings++;
+      query[j] = input(in_.q + (t * all_.g + group) * n, n, T + j, ahead * all_.g * n);
+      factor = 0;
+      ++t;
     }
-    weigh();
+    scale && all_.decays == 1 ? weigh_alike(*scale) : weigh();
+  }
+
+  // The values v_j of the columns, after the rest.
+  void load_values(const Head& at, Index ahead) {
+    for (int j = 0; j < count; ++j) {
+      const Real* const from = in_.v + write_of(j, at.head) * all_.p + at.first;
+      value[j] = whole(from, at.width, size_.width, values_ + j * size_.width);
+      wanted.add(from + ahead * all_.m * all_.r * all_.p, at.width);
+    }
   }
 
  private:
+  Real* row(int number) const { return rows_ + number * size_.rows; }
 
+  // Numbers of an input, of which those that lie `ahead` further on will be read soon.
+  const Real* input(const Real* from, Index numbers, int number, Index ahead) {
+    wanted.add(from + ahead, numbers);
+    return numbers == size_.n ? whole(from, numbers, size_.rows, row(number)) : from;
+  }
+
+  // Rows with all their decays.
   void weigh() {
-    V product[2 * T][T] = {};  // of keys, then of queries, with the writes before them
+    const bool corrects = this->corrects();
+    for (int j = 0; j < T; ++j) {
+      read[j] = row(3 * T + j);
+      write[j] = row(5 * T + j);
+      read_factor[j] = read_factor[T + j] = write_factor[j] = 1;
+    }
+    for (int j = 0; j < readings; ++j) read[count + j] = row(4 * T + j);
+    through = row(6 * T);
+    Couplings<V> product;
+    each<T * T>([&](auto i) { product.at[i] = V{}; });
     for (Index i = 0; i < size_.rows; i += kLanes<Real>) {
       V w = V{} + 1, written[T];
-      for (int j = 0; j < T; ++j) {
-        const V a = at(decay, j, i), k = at(key, j, i);
-        w = w * a;
-        store(read_key + j * size_.rows + i, w * k);
-        for (int s = 0; s < j; ++s) {
-          written[s] = written[s] * a;
-          product[j][s] = product[j][s] + k * written[s];
+      each<T>([&](auto j) {
+        const V k = resolvent::load<V>(key[j] + i);
+        if (decays(j)) {
+          const V a = decay(j, i);
+          w = w * a;
+          for (int s = 0; s < j; ++s) written[s] = written[s] * a;
         }
+        for (int s = 0; s < j; ++s) product.keys(j, s) = product.keys(j, s) + k * written[s];
         written[j] = k;
-        if (reading[j] < 0) continue;
-        const V q = at(query, j, i);
-        store(read_query + reading[j] * size_.rows + i, w * q);
-        for (int s = 0; s <= j; ++s) product[T + j][s] = product[T + j][s] + q * written[s];
-      }
-      for (int s = 0; s < T; ++s) store(write + s * size_.rows + i, written[s]);
-      store(through + i, w);
+        if (corrects) store(row(3 * T + j) + i, w * k);
+        if (reading[j] < 0) return;
+        const V q = resolvent::load<V>(query[j] + i);
+        store(row(4 * T + reading[j]) + i, w * q);
+        for (int s = 0; s <= j; ++s) product.queries(j, s) = product.queries(j, s) + q * written[s];
+      });
+      for (int s = 0; s < T; ++s) store(row(5 * T + s) + i, written[s]);
+      store(row(6 * T) + i, w);
     }
-    sums<Real, T * T>(product[0], keys.at);
-    sums<Real, T * T>(product[T], queries.at);
+    sums<Real>(product, between);
   }
-  V at(const Real* array, int j, Index i) const { return resolvent::load<V>(array + j * size_.rows + i); }
+
+  // Decays that all rows share are factors.
+  void weigh_alike(Real& scale) {
+    Couplings<V> product;
+    each<T * T>([&](auto i) { product.at[i] = V{}; });
+    for (Index i = 0; i < size_.rows; i += kLanes<Real>) {
+      V k[T];
+      each<T>([&](auto j) {
+        k[j] = resolvent::load<V>(key[j] + i);
+        for (int s = 0; s < j; ++s) product.keys(j, s) = product.keys(j, s) + k[j] * k[s];
+        if (reading[j] < 0) return;
+        const V q = resolvent::load<V>(query[j] + i);
+        for (int s = 0; s <= j; ++s) product.queries(j, s) = product.queries(j, s) + q * k[s];
+      });
+    }
+    sums<Real>(product, between);
+    Real w = scale, written[T];
+    for (int j = 0; j < count; ++j) {
+      if (decays(j)) {
+        w *= *decay_[j];
+        for (int s = 0; s < j; ++s) written[s] *= *decay_[j];
+      }
+      written[j] = 1;
+      for (int s = 0; s < j; ++s) between.keys(j, s) *= written[s];
+      for (int s = 0; s <= j; ++s) between.queries(j, s) *= written[s];
+      read[j] = write[j] = key[j];
+      read_factor[j] = w;
+      if (reading[j] < 0) continue;
+      read[count + reading[j]] = query[j];
+      read_factor[count + reading[j]] = w;
+    }
+    constexpr Real kLeast = Real{1} / 256;  // of a scale
+    const bool holds = std::abs(w) > kLeast && std::abs(w) * kLeast < 1;
+    scale = holds ? w : 1;
+    through = holds ? nullptr : row(6 * T);
+    if (!holds) fill(row(6 * T), size_.rows, w);
+    for (int s = 0; s < count; ++s) write_factor[s] = written[s] / scale;
+  }
 
   const MatrixSize& all_;
   const MatrixInputs<Real>& in_;
   PanelSize size_;
+  Index heads_;  // of a group
+  Real* rows_;   // copies of inputs, rows with their decays, and a row of zeros
+  Real* values_;
+  const Real* decay_[T];
   Index factor_[T];
 };
 
-// From v (writes, width), x = S^T (w_j k_j) and y = S^T (w_j q_j) by reading: the residuals v - S^T k
-// in place of v (with beta), d (writes, width), and the outputs in place of y.
+// x_j = S^T times the rows of Steps::read
 template <class Real>
-inline void solve(const Steps<Real>& steps, const PanelSize& size, bool corrects, const Real* x,
-                  Real* v, Real* d, Real* y) {
+inline void read_rows(const PanelSize& size, const Real* state, Steps<Real>& steps, Real* x) {
+  steps.for_reads([&](int first, auto count) {
+    read<count.value>(size, state, steps.read + first, x + first * size.width, steps.wanted);
+  });
+}
+
+// From x_j = S^T times the rows of Steps::read: the residuals e_j = v_j - S^T k_j (with beta), d_j times
+// its factor, and the outputs of the writes that are read (unless y is null).
+template <int count, class Real>
+inline void solve(const Steps<Real>& steps, const PanelSize& size, const Real* x, Real* e, Real* d,
+                  Real* const* y) {
   using V = Vector<Real>;
+  const bool corrects = steps.corrects();
   for (Index c = 0; c < size.width; c += kLanes<Real>) {
-    V written[kWrites];
-    for (int j = 0; j < steps.count; ++j) {
+    V written[count];
+    each<count>([&](auto j) {
       const Index at = j * size.width + c;
-      V value = load<V>(v + at);
+      V value = load<V>(steps.value[j] + c);
       if (corrects) {
-        value = value - load<V>(x + at);
-        for (int s = 0; s < j; ++s) value = value - steps.keys[j][s] * written[s];
-        store(v + at, value);
+        value = value - steps.read_factor[j] * load<V>(x + at);
+        for (int s = 0; s < j; ++s) value = value - steps.between.keys(j, s) * written[s];
+        if (e) store(e + at, value);
         value = steps.beta[j] * value;
       }
       written[j] = value;
-      store(d + at, value);
-      if (!y || steps.reading[j] < 0) continue;
-      Real* to = y + steps.reading[j] * size.width + c;
-      V out = load<V>(to);
-      for (int s = 0; s <= j; ++s) out = out + steps.queries[j][s] * written[s];
-      store(to, out);
-    }
+      store(d + at, steps.write_factor[j] * value);
+      if (!y || steps.reading[j] < 0) return;
+      const int reading = count + steps.reading[j];
+      V out = steps.read_factor[reading] * load<V>(x + reading * size.width + c);
+      for (int s = 0; s <= j; ++s) out = out + steps.between.queries(j, s) * written[s];
+      store(y[j] + c, out);
+    });
   }
 }
 

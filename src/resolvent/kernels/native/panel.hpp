@@ -8,6 +8,8 @@ namespace resolvent {
 
 // What fits into the registers at once: vectors of one row, and rows of one vector.
 inline constexpr int kHeld = kVectorBytes == 64 ? 4 : 2;
+// Sums of kHeld vectors that fit beside those of a row.
+inline constexpr int kSums = 6;
 
 // Rows n, padded to `rows` in what has one number for each row; columns padded to `width`.
 struct PanelSize {
@@ -54,6 +56,14 @@ inline void fill(Real* to, Index count, Real value) {
     Vector<Real, decltype(lanes)::value> v{};
     store(to + i, v + value);
   });
+}
+
+// `count` numbers that may be read in whole vectors: where they lie, or where they are copied to.
+template <class Real>
+inline const Real* whole(const Real* from, Index count, Index padded, Real* spare) {
+  if (count == padded) return from;
+  copy(from, count, spare);
+  return spare;
 }
 
 // Cache lines that will be read soon, and are asked for one by one while products are computed: asked
@@ -104,46 +114,56 @@ inline void for_columns(const PanelSize& size, const Body& body) {
                [&](Index first, auto count) { body(first * kLanes<Real>, count); });
 }
 
-// x_j = sum_i w_ji row_i, for w (J, rows) and x (J, width)
+// x_j = sum_i w_ji row_i, for rows w_j and x (J, width)
 template <int J, class Real, class Meanwhile = Nothing>
-inline void read(const PanelSize& size, const Real* panel, const Real* w, Real* x,
+inline void read(const PanelSize& size, const Real* panel, const Real* const* w, Real* x,
                  Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
   for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
     constexpr int C = decltype(held)::value;
-    const Index rows = size.rows, width = size.width;
-    V sum[J][C] = {};
-    const Real *from = panel + column, *weight = w, *const end = w + size.n;
-    for (; weight < end; ++weight, from += width) {
+    const Index width = size.width;
+    const Real* weight[J];
+    for (int j = 0; j < J; ++j) weight[j] = w[j];
+    V sum[J][C];
+    for (int j = 0; j < J; ++j)
+      for (int c = 0; c < C; ++c) sum[j][c] = V{};
+    const Real* from = panel + column;
+    for (Index i = 0; i < size.n; ++i, from += width) {
       meanwhile();
       V row[C];
       for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
       for (int j = 0; j < J; ++j)
-        for (int c = 0; c < C; ++c) sum[j][c] = sum[j][c] + weight[j * rows] * row[c];
+        for (int c = 0; c < C; ++c) sum[j][c] = sum[j][c] + weight[j][i] * row[c];
     }
     for (int j = 0; j < J; ++j)
       for (int c = 0; c < C; ++c) store(x + j * width + column + c * kLanes<Real>, sum[j][c]);
   });
 }
 
-// row_i <- decay_i row_i + sum_j w_ji x_j, from one panel to another or in place
+// row_i <- decay_i row_i + sum_j w_ji x_j, from one panel to another or in place; without decays if
+// they are null
 template <int J, class Real, class Meanwhile = Nothing>
 inline void update(const PanelSize& size, const Real* panel, Real* result, const Real* decay,
-                   const Real* w, const Real* x, Meanwhile&& meanwhile = {}) {
+                   const Real* const* w, const Real* x, Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
   for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
     constexpr int C = decltype(held)::value;
-    const Index rows = size.rows, width = size.width;
+    const Index width = size.width;
+    const Real* weight[J];
+    for (int j = 0; j < J; ++j) weight[j] = w[j];
     V added[J][C];
     for (int j = 0; j < J; ++j)
       for (int c = 0; c < C; ++c) added[j][c] = load<V>(x + j * width + column + c * kLanes<Real>);
-    const Real *from = panel + column, *weight = w, *fade = decay, *const end = w + size.n;
-    for (Real* to = result + column; weight < end; ++weight, ++fade, from += width, to += width) {
-      V row[C];
+    const Real* from = panel + column;
+    Real* to = result + column;
+    for (Index i = 0; i < size.n; ++i, from += width, to += width) {
       meanwhile();
-      for (int c = 0; c < C; ++c) row[c] = *fade * load<V>(from + c * kLanes<Real>);
+      V row[C];
+      for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
+      if (decay)
+        for (int c = 0; c < C; ++c) row[c] = decay[i] * row[c];
       for (int j = 0; j < J; ++j)
-        for (int c = 0; c < C; ++c) row[c] = row[c] + weight[j * rows] * added[j][c];
+        for (int c = 0; c < C; ++c) row[c] = row[c] + weight[j][i] * added[j][c];
       for (int c = 0; c < C; ++c) store(to + c * kLanes<Real>, row[c]);
     }
   });

@@ -66,6 +66,23 @@ inline void cover(Index first, Index last, const Body& body) {
   if constexpr (widest > 1) cover<widest / 2>(first, last, body);
 }
 
+// Calls body(i) with constants i from 0 to count - 1: a loop that is unrolled however large it is.
+template <class Body, int... i>
+inline void each(const Body& body, std::integer_sequence<int, i...>) {
+  (body(std::integral_constant<int, i>{}), ...);
+}
+template <int count, class Body>
+inline void each(const Body& body) {
+  each(body, std::make_integer_sequence<int, count>{});
+}
+
+// Calls body(count) with a constant, 1 <= count <= most.
+template <int most, class Body>
+inline void with_count(int count, const Body& body) {
+  if (count == most) return body(std::integral_constant<int, most>{});
+  if constexpr (most > 1) with_count<most - 1>(count, body);
+}
+
 // Vectors of any kind of numbers at a time, whole ones or, at the end, their first numbers: what lies
 // beyond is zero when read, and not written.
 template <int lanes>
