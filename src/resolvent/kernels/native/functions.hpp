@@ -2,64 +2,9 @@
 // float32 they are right to about one unit in the last place, as those of PyTorch are.
 #pragma once
 
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
-
-#include "vector.hpp"
+#include "lanes.hpp"
 
 namespace resolvent {
-
-// What a vector's lanes hold, and integers of the same size in a vector of the same shape.
-template <class V, bool scalar = std::is_arithmetic_v<V>>
-struct Lane {
-  using Real = V;
-};
-template <class V>
-struct Lane<V, false> {
-  using Real = std::remove_reference_t<decltype(std::declval<V&>()[0])>;
-};
-template <class V>
-using Element = typename Lane<V>::Real;
-template <class V>
-using Integers = Vector<std::conditional_t<sizeof(Element<V>) == 4, std::uint32_t, std::uint64_t>,
-                        static_cast<int>(sizeof(V) / sizeof(Element<V>))>;
-
-template <class To, class From>
-inline To bits(From from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  std::memcpy(&to, &from, sizeof to);
-  return to;
-}
-
-// The same number in every lane.
-template <class V>
-inline V all(Element<V> x) {
-  return V{} + x;
-}
-
-template <class V>
-inline V larger(V x, V y) {
-  return x < y ? y : x;
-}
-template <class V>
-inline V smaller(V x, V y) {
-  return x > y ? y : x;
-}
-// Whether a comparison of vectors holds in all of their lanes.
-template <class Mask>
-inline bool everywhere(Mask mask) {
-  using Word = Vector<std::int64_t, sizeof(Mask) / sizeof(std::int64_t)>;
-  bool holds = true;
-  for (std::size_t i = 0; i < sizeof(Mask) / 8; ++i) holds = holds && bits<Word>(mask)[i] == -1;
-  return holds;
-}
-
-template <class V>
-inline V magnitude(V x) {
-  return larger(x, -x);
-}
 
 // Constants. kRound is so large that numbers near it are integers, which its lowest bits show.
 // kExp2: 2^x for |x| <= 1/2; its value and its slope at 0 are exact, so that slow decays, which are
@@ -130,22 +75,12 @@ inline V scaled(V x, Whole<V> k) {
 }
 
 #ifdef __AVX512F__
-// Single instructions that compilers do not find by themselves.
-inline Vector<float> larger(Vector<float> x, Vector<float> y) { return _mm512_maskz_max_ps(-1, y, x); }
-inline Vector<double> larger(Vector<double> x, Vector<double> y) { return _mm512_maskz_max_pd(-1, y, x); }
-inline Vector<float> smaller(Vector<float> x, Vector<float> y) { return _mm512_maskz_min_ps(-1, y, x); }
-inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm512_maskz_min_pd(-1, y, x); }
 inline Vector<float> scaled(Vector<float> x, Whole<Vector<float>> k) {
   return _mm512_maskz_scalef_ps(-1, x, k.value);
 }
 inline Vector<double> scaled(Vector<double> x, Whole<Vector<double>> k) {
   return _mm512_maskz_scalef_pd(-1, x, k.value);
 }
-#elif defined(__AVX2__)
-inline Vector<float> larger(Vector<float> x, Vector<float> y) { return _mm256_max_ps(y, x); }
-inline Vector<double> larger(Vector<double> x, Vector<double> y) { return _mm256_max_pd(y, x); }
-inline Vector<float> smaller(Vector<float> x, Vector<float> y) { return _mm256_min_ps(y, x); }
-inline Vector<double> smaller(Vector<double> x, Vector<double> y) { return _mm256_min_pd(y, x); }
 #endif
 
 // Exponents of 2 up to this size give a normal number.
@@ -179,6 +114,9 @@ inline constexpr float kSixteenths[] = {
     0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
 inline constexpr float kToSixteenths = Constants<float>::kRound / 16;
 
+// Keeps a product from becoming part of multiply-adds: what adds and subtracts is idle otherwise.
+inline void keep_apart(Vector<float>& product) { asm("" : "+v"(product)); }
+
 // 2^k (1 + rest polynomial(rest)) in place of the rest, for k in whole sixteenths; `scaled` rounds down.
 template <std::size_t count, std::size_t vectors>
 inline void exp2_near(const float (&c)[count], const Whole<Vector<float>> (&k)[vectors],
@@ -196,6 +134,7 @@ inline void exp2_normal(Vector<float> (&x)[vectors]) {
   constexpr float kSlopes[] = {static_cast<float>(taylor(1)), static_cast<float>(taylor(2)),
                                static_cast<float>(taylor(3))};
   Whole<Vector<float>> k[vectors];
+  for (Vector<float>& product : x) keep_apart(product);
   for (std::size_t j = 0; j < vectors; ++j) k[j] = nearest_integer(x[j], kToSixteenths);
   for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] - k[j].value;
   exp2_near(kSlopes, k, x);
@@ -232,25 +171,51 @@ inline Split<V> split(V x, Element<V> round = Constants<Element<V>>::kRound) {
 }
 
 // e^x, within the same limits.
-template <class V>
-inline V exp(V x) {
+template <class V, std::size_t vectors>
+[[gnu::always_inline]] inline void exp(V (&x)[vectors]) {
   using Real = Element<V>;
-  const auto [k, rest] = split(x);
-  return scaled(polynomial(Constants<Real>::kExp2, rest * kTurn<Real>), k);
+  Whole<V> k[vectors];
+  V sums[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) {
+    const Split<V> parts = split(x[j]);
+    k[j] = parts.k;
+    x[j] = parts.rest * kTurn<Real>;
+  }
+  polynomial(Constants<Real>::kExp2, x, sums);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = scaled(sums[j], k[j]);
 }
 #ifdef __AVX512F__
-inline Vector<float> exp(Vector<float> x) {
+template <std::size_t vectors>
+[[gnu::always_inline]] inline void exp(Vector<float> (&x)[vectors]) {
   constexpr float kSlopes[] = {1, 0x1p-1f, 0x1.555556p-3f};
-  const auto [k, rest] = split(x, kToSixteenths);
-  Vector<float> result[] = {rest};
-  exp2_near(kSlopes, {k}, result);
-  return result[0];
+  Whole<Vector<float>> k[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) {
+    const Split<Vector<float>> parts = split(x[j], kToSixteenths);
+    k[j] = parts.k;
+    x[j] = parts.rest;
+  }
+  exp2_near(kSlopes, k, x);
 }
 #endif
+template <class V>
+inline V exp(V x) {
+  V one[] = {x};
+  exp(one);
+  return one[0];
+}
 
 template <class V>
 inline V sigmoid(V x) {
   return 1 / (1 + exp(-x));
+}
+
+// x sigmoid(x)
+template <class V, std::size_t vectors>
+[[gnu::always_inline]] inline void silu(V (&x)[vectors]) {
+  V e[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) e[j] = -x[j];
+  exp(e);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] / (1 + e[j]);
 }
 
 // tanh(x); odd, and exact near 0 only to an absolute error of one unit.
@@ -260,16 +225,35 @@ inline V tanh(V x) {
 }
 
 // log(1 + x) for 0 <= x <= 1
+template <class V, std::size_t vectors>
+[[gnu::always_inline]] inline void log1p(V (&x)[vectors]) {
+  V squares[vectors], sums[vectors];
+  for (V& s : x) s = s / (2 + s);
+  for (std::size_t j = 0; j < vectors; ++j) squares[j] = x[j] * x[j];
+  polynomial(Constants<Element<V>>::kLog1p, squares, sums);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = x[j] * sums[j];
+}
 template <class V>
 inline V log1p(V x) {
-  const V s = x / (2 + x);
-  return s * polynomial(Constants<Element<V>>::kLog1p, s * s);
+  V one[] = {x};
+  log1p(one);
+  return one[0];
 }
 
 // log(1 + e^x)
+template <class V, std::size_t vectors>
+[[gnu::always_inline]] inline void softplus(V (&x)[vectors]) {
+  V e[vectors];
+  for (std::size_t j = 0; j < vectors; ++j) e[j] = -magnitude(x[j]);
+  exp(e);
+  log1p(e);
+  for (std::size_t j = 0; j < vectors; ++j) x[j] = larger(x[j], V{}) + e[j];
+}
 template <class V>
 inline V softplus(V x) {
-  return larger(x, V{}) + log1p(exp(-magnitude(x)));
+  V one[] = {x};
+  softplus(one);
+  return one[0];
 }
 
 }  // namespace resolvent

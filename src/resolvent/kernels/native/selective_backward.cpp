@@ -95,16 +95,16 @@ class Part {
     ribbon.read({array_.gy}, step(from), count, gy_);
     if (in_.z) ribbon.read(in_.z, step(from), count, z_);
     recall(ribbon, from);
-    const Series<const Real> given[] = {in_.u, in_.dt, {array_.gy}, in_.z};
-    const Series<Real> made[] = {array_.gu, array_.gdt, array_.gz};
     for (Index i = 0; i < ribbon.count; ++i) {
       const Strip<Real>& strip = ribbon.strips[i];
       const Own own = this->own(ribbon, i);
       prepare(strip, i, count);
       const Index here = step(from) + strip.first, next = here + (from > 0 ? ribbon.to_next(-1) : 0);
-      for_modes(n_, are_normal(dt_[i], count, own.rates, n_), [&](Index k, auto modes, auto normal) {
-        sweep<modes.value, normal.value>(own, i, {from, count, strip.group, k, turn(given, k).track(next, size_.m),
-                                                  turn(made, k).track(here, size_.m)});
+      Tracks tracks(n_);
+      for (const Series<const Real>& series : {in_.u, in_.dt, {array_.gy}, in_.z}) tracks.add(series, next, size_.m);
+      for (const Series<Real>& series : {array_.gu, array_.gdt, array_.gz}) tracks.add(series, here, size_.m);
+      for_modes(n_, are_normal(longest<V>(dt_[i], count), own.rates, n_), [&](Index k, auto modes, auto normal) {
+        sweep<modes.value, normal.value>(own, i, {from, count, strip.group, k, tracks});
       });
       conclude(strip, own, i, count);
     }

@@ -8,37 +8,52 @@
 
 namespace resolvent {
 
-// Modes that go through a block together.
-inline constexpr int kModes = 4;
+// Modes that go through a block together, and steps of what is done before and after them.
+inline constexpr int kModes = 4, kTogether = 4;
 
-// softplus(x + bias) in place of x, and its slope if that is wanted.
+// softplus(x + bias) in place of x, and its slope.
 template <class V, class Steps>
 [[gnu::noinline]] void soften(V bias, Steps x, Index count, V* slope) {
-  V e[kBlock];
-  for (Index t = 0; t < count; ++t) {
-    x[t] = x[t] + bias;
-    e[t] = exp(-magnitude(x[t]));
-  }
-  if (slope)
-    for (Index t = 0; t < count; ++t) slope[t] = (x[t] > 0 ? 1 + V{} : e[t]) / (1 + e[t]);
-  for (Index t = 0; t < count; ++t) x[t] = larger(x[t], V{}) + log1p(e[t]);
+  cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+    V e[steps.value];
+    for (int i = 0; i < steps.value; ++i) {
+      x[first + i] = x[first + i] + bias;
+      e[i] = -magnitude(x[first + i]);
+    }
+    exp(e);
+    for (int i = 0; i < steps.value; ++i)
+      slope[first + i] = (x[first + i] > 0 ? 1 + V{} : e[i]) / (1 + e[i]);
+    log1p(e);
+    for (int i = 0; i < steps.value; ++i) x[first + i] = larger(x[first + i], V{}) + e[i];
+  });
 }
 
-// z sigmoid(z) in place of z, and its slope if that is wanted.
+// z sigmoid(z) in place of z, and its slope.
 template <class V, class Steps>
 [[gnu::noinline]] void gate(Steps z, Index count, V* slope) {
-  V s[kBlock];
-  for (Index t = 0; t < count; ++t) s[t] = sigmoid(z[t]);
-  if (slope)
-    for (Index t = 0; t < count; ++t) slope[t] = s[t] * (1 + z[t] * (1 - s[t]));
-  for (Index t = 0; t < count; ++t) z[t] = z[t] * s[t];
+  cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+    V e[steps.value];
+    for (int i = 0; i < steps.value; ++i) e[i] = -z[first + i];
+    exp(e);
+    for (int i = 0; i < steps.value; ++i) {
+      const V s = 1 / (1 + e[i]);
+      slope[first + i] = s * (1 + z[first + i] * (1 - s));
+      z[first + i] = z[first + i] * s;
+    }
+  });
 }
 
-// Whether the decays of a block are normal numbers, from rates A log2(e).
 template <class V, class Steps>
-bool are_normal(Steps dt, Index count, const V* rates, Index n) {
-  V longest{}, fastest{};
-  for (Index t = 0; t < count; ++t) longest = larger(longest, magnitude(dt[t]));
+V longest(Steps dt, Index count) {
+  V most{};
+  for (Index t = 0; t < count; ++t) most = larger(most, magnitude(dt[t]));
+  return most;
+}
+
+// Whether decays are normal numbers, from the longest dt and rates A log2(e).
+template <class V>
+bool are_normal(V longest, const V* rates, Index n) {
+  V fastest{};
   for (Index k = 0; k < n; ++k) fastest = larger(fastest, magnitude(rates[k]));
   return everywhere(longest * fastest <= kNormal<Element<V>>);
 }
@@ -64,23 +79,35 @@ inline void for_modes(Index n, bool normal, const Body& body) {
   });
 }
 
-// One of some series for each group of modes, by the first of them. The first series is always there.
-template <class Series, std::size_t count>
-inline const Series& turn(const Series (&series)[count], Index first) {
-  const Series& at = series[first / kModes % count];
-  return at ? at : series[0];
-}
+// What to fetch while the modes of a strip pass a block.
+struct Tracks {
+  Index groups;  // of modes
+  Track tracks[7];
+  Index count = 0;
 
-// A block for some modes of a strip: steps, the group of the strip, the first mode, and where
-// to fetch meanwhile what will be read and what will be written.
+  explicit Tracks(Index n) : groups((n + kModes - 1) / kModes) {}
+  // From number i on, unless the series was not given.
+  template <class Number>
+  void add(Series<Number> series, Index i, Index m) {
+    if (series) tracks[count++] = series.track(i, m);
+  }
+  // One of two that a group of modes sees to; the same one twice where there are enough groups.
+  const Track& share(Index first_mode, Index part) const {
+    const Index i = first_mode / kModes % count, j = i + part * groups;
+    return tracks[j < count ? j : i];
+  }
+};
+
+// A block for some modes of a strip: steps, the group of the strip, the first mode, and what to fetch meanwhile.
 template <class Real>
 struct Steps {
   Index from, count, group, first;
-  Track read, written;
+  Track tracks[2];
 
+  Steps(Index from, Index count, Index group, Index first, const Tracks& all)
+      : from(from), count(count), group(group), first(first), tracks{all.share(first, 0), all.share(first, 1)} {}
   void fetch(Index t) const {
-    read.fetch(t);
-    written.fetch(t);
+    for (const Track& track : tracks) track.fetch(t);
   }
 
   // Where B or C, of shape (b, l, g, n), begins.

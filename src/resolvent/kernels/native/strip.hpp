@@ -8,6 +8,47 @@
 
 namespace resolvent {
 
+// From a place in a series on, step by step: what can be asked for before it is needed.
+struct Track {
+  // Steps that lie a power of two apart share few places of the first cache, and would drive each other out of it.
+  static constexpr int kSecondCache = 2;
+  const char* first;
+  Index stride;
+  void fetch(Index t) const { __builtin_prefetch(first + t * stride, 0, kSecondCache); }
+};
+
+// A series (b, l, m) of a kernel's numbers, or of bfloat16 ones that become such when they are read and
+// are rounded when they are written. Which of both is a flag: it is asked once a step, and a kernel is
+// compiled once.
+template <class Number>
+struct Series {
+  Number* data = nullptr;
+  bool bfloat16 = false;
+
+  explicit operator bool() const { return data; }
+  Index bytes() const { return bfloat16 ? sizeof(std::uint16_t) : sizeof(Number); }
+  // Where number i lies.
+  template <class Stored = Number>
+  auto at(Index i) const {
+    using Bytes = std::conditional_t<std::is_const_v<Number>, const char, char>;
+    using As = std::conditional_t<std::is_const_v<Number>, const Stored, Stored>;
+    return reinterpret_cast<As*>(reinterpret_cast<Bytes*>(data) + i * bytes());
+  }
+  // From number i on, steps of m numbers.
+  Track track(Index i, Index m) const { return {at<char>(i), m * bytes()}; }
+};
+
+// A vector for each step, from numbers that lie `stride` apart.
+template <class Number>
+struct Lines {
+  using V = Vector<std::remove_const_t<Number>>;
+  Number* first;
+  Index stride;
+
+  V operator[](Index t) const { return load<V>(first + t * stride); }
+  void set(Index t, V value) const { store(first + t * stride, value); }
+};
+
 // At most as many channels as a vector has lanes, none of them in another group of channels than
 // the others. Lanes without a channel are zero when read, and not written.
 template <class Scalar>
@@ -42,6 +83,39 @@ struct Strip {
     std::copy_n(lanes, channels, to + first);
   }
 
+  // Steps of a series (l, m), the first of which begins at number `start`: as they lie there, or in a copy.
+  Lines<const Real> read(Series<const Real> series, Index start, Index m, Index steps, V* copy) const {
+    if (in_place(series)) return {series.at(start + first), m};
+    for (Index t = 0; t < steps; ++t) {
+      const Index at = start + t * m + first;
+      copy[t] = V{};
+      if (series.bfloat16)
+        widen(series.template at<std::uint16_t>(at), channels, copy + t);
+      else
+        std::memcpy(copy + t, series.at(at), channels * sizeof(Real));
+    }
+    return {reinterpret_cast<const Real*>(copy), kWidth};
+  }
+  // Where to write steps, and what brings them to their place if that was the copy.
+  Lines<Real> place(Series<Real> series, Index start, Index m, V* copy) const {
+    if (in_place(series)) return {series.at(start + first), m};
+    return {reinterpret_cast<Real*>(copy), kWidth};
+  }
+  void write(Series<Real> series, Index start, Index m, Index steps, const V* copy) const {
+    if (in_place(series)) return;
+    for (Index t = 0; t < steps; ++t) {
+      const Index at = start + t * m + first;
+      if (series.bfloat16)
+        narrow(copy + t, channels, series.template at<std::uint16_t>(at));
+      else
+        std::memcpy(series.at(at), copy + t, channels * sizeof(Real));
+    }
+  }
+  void clear(Series<Real> series, Index start, Index m, Index steps) const {
+    for (Index t = 0; t < steps; ++t)
+      std::memset(series.at(start + t * m + first), 0, channels * series.bytes());
+  }
+
   // Column k of an array (m, n).
   V gather(const Real* from, Index n, Index k) const {
     Real lanes[kWidth]{};
@@ -53,34 +127,12 @@ struct Strip {
     store(lanes, value);
     for (Index i = 0; i < channels; ++i) to[(first + i) * n + k] = lanes[i];
   }
-};
 
-// From a place in a series on, step by step: what can be asked for before it is needed.
-struct Track {
-  const char* first;
-  Index stride;
-  void fetch(Index t) const { __builtin_prefetch(first + t * stride); }
-};
-
-// A series (b, l, m) of a kernel's numbers, or of bfloat16 ones that become such when they are read and
-// are rounded when they are written. Which of both is a flag: it is asked once a step, and a kernel is
-// compiled once.
-template <class Number>
-struct Series {
-  Number* data = nullptr;
-  bool bfloat16 = false;
-
-  explicit operator bool() const { return data; }
-  Index bytes() const { return bfloat16 ? sizeof(std::uint16_t) : sizeof(Number); }
-  // Where number i lies.
-  template <class Stored = Number>
-  auto at(Index i) const {
-    using Bytes = std::conditional_t<std::is_const_v<Number>, const char, char>;
-    using As = std::conditional_t<std::is_const_v<Number>, const Stored, Stored>;
-    return reinterpret_cast<As*>(reinterpret_cast<Bytes*>(data) + i * bytes());
+ private:
+  template <class Number>
+  bool in_place(Series<Number> series) const {
+    return channels == kWidth && !series.bfloat16;
   }
-  // From number i on, steps of m numbers.
-  Track track(Index i, Index m) const { return {at<char>(i), m * bytes()}; }
 };
 
 // A value for each step, one every so many vectors.
@@ -170,6 +222,17 @@ struct Band {
     const Index strips = Strip<Scalar>::in_group(m / groups);
     begin = group * strips + part * strips / parts;
     end = group * strips + (part + 1) * strips / parts;
+  }
+
+  // Calls body(strip, its number in the band, how many numbers of a series further the next one begins), where
+  // after the last strip comes the first one's next block.
+  template <class Body>
+  void for_strips(const Body& body) const {
+    for (Index i = begin; i < end; ++i) {
+      const bool last = i + 1 == end;
+      const Strip<Scalar> strip(m, groups, i), next(m, groups, last ? begin : i + 1);
+      body(strip, i - begin, next.first - strip.first + last * kBlock * m);
+    }
   }
 
   // Calls body(ribbon).
