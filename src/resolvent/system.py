@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from resolvent.discretize import Rule
-from resolvent.structure import Dense, Householder, Structure, functional_to_real, to_real
+from resolvent.structure import Dense, Diagonal, Householder, Structure, functional_to_real, to_real
 
 
 class _once:
@@ -168,7 +168,13 @@ class Discrete:
 
     @property
     def form(self) -> Structure:
-        """Has the class, size and dtype of A, at the cost of one step: to decide how to run."""
+        """Has the class, size and dtype of A, at the cost of one step: to decide how to run.
+
+        The continuous matrix has them too where it is diagonal: every rule leaves it so.
+        """
+        sampled = self.transition if isinstance(self.transition, Sampled) else None
+        if sampled and isinstance(sampled.continuous.A, Diagonal):
+            return sampled.continuous.A
         return self.A
 
     @property

@@ -15,6 +15,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "diagonal_ssm": ops.diagonal_ssms,
     "diagonal_mimo": ops.diagonal_mimos,
     "diagonal_scan": ops.diagonal_scans,
+    "zoh": ops.holds,
     "selective_scan": ops.selective_scans,
     "short_convolution": ops.short_convolutions,
     "long_convolution": ops.long_convolutions,

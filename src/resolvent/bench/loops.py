@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from resolvent import discretize
 from resolvent.kernels import diagonal_scan
 from resolvent.kernels.long_convolution_ops import product
+from resolvent.structure import Diagonal
 
 
 def scan(a: Tensor, x: Tensor) -> Tensor:
@@ -36,6 +38,13 @@ def mimo(a: Tensor, B: Tensor, C: Tensor, u: Tensor, d: Tensor) -> Tensor:
     """Y = C h + d u with two products of PyTorch and all states between them."""
     h, _ = diagonal_scan(a, torch.complex(*(u @ B.mT).chunk(2, -1)))
     return torch.cat((h.real, h.imag), -1) @ C.mT + d * u
+
+
+def hold(values: Tensor, dt: Tensor) -> Tensor:
+    """The zero-order hold as a rule over structures: both of its factors."""
+    A, B = discretize.zoh(Diagonal(values), torch.ones_like(values)[..., None], dt)
+    assert isinstance(A, Diagonal)
+    return torch.cat([A.values, B[..., 0]])
 
 
 def ssm_kernel(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:

@@ -21,6 +21,7 @@ from resolvent.kernels import (
     matrix_scan,
     selective_scan,
     short_convolution,
+    zoh,
 )
 
 LOOP_LONGEST = 2048
@@ -100,6 +101,21 @@ def diagonal_scans() -> Iterator[Case]:
             Call(first(diagonal_scan), (a, x)),
             {"loop": Call(loops.scan, (a, x))},
             work=3 * 8 * x.numel(),
+            limit="bandwidth",
+        )
+
+
+def holds() -> Iterator[Case]:
+    """The zero-order hold that discretises a diagonal system, one step size a feature."""
+    for m, n in ((128, 32), (512, 64)):
+        values = torch.complex(torch.full((m, n), -0.5), math.pi * torch.arange(n).expand(m, n))
+        dt = torch.exp(torch.empty(m, 1).uniform_(math.log(1e-3), math.log(1e-1)))
+        yield Case(
+            "zoh",
+            sizes(m=m, n=n),
+            Call(lambda values, dt: torch.cat(zoh(values, dt)), (values, dt)),
+            {"PyTorch": Call(loops.hold, (values, dt))},
+            work=3 * 8 * values.numel(),
             limit="bandwidth",
         )
 

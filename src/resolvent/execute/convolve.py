@@ -7,6 +7,7 @@ from torch import Tensor
 
 from resolvent import analysis
 from resolvent.execute.cauchy import through_cauchy
+from resolvent.execute.hold import held
 from resolvent.execute.lti import final_state, in_closed_form
 from resolvent.kernels import long_convolution, vandermonde
 from resolvent.kernels.long_convolution_ops import by_transforms
@@ -38,6 +39,7 @@ def convolve(
 
 def kernel(system: Invariant, length: int) -> Tensor:
     """`analysis.kernel`, by the native Vandermonde product (diagonal) or Cauchy products (DPLR)."""
+    system = held(system)
     if length < 1 or not _is_bank(system):
         return analysis.kernel(system, length, through_cauchy)
     return vandermonde(system.A.values.expand_as(system.B), system.B * system.C, length)  # type: ignore[attr-defined]

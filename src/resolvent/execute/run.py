@@ -8,11 +8,12 @@ from torch import Tensor
 
 from resolvent.execute.chunk import chunk
 from resolvent.execute.convolve import convolve
+from resolvent.execute.hold import held
 from resolvent.execute.legality import choose, why_illegal
 from resolvent.execute.recur import gated, recur
 from resolvent.execute.scan import scan
 from resolvent.execute.step import loop
-from resolvent.system import Discrete
+from resolvent.system import Discrete, Invariant
 from resolvent.topology.padding import real_steps, zero_padding
 
 _RUN: dict[str, Callable] = {
@@ -52,6 +53,8 @@ def run(
         ValueError: the execution is unknown, or illegal for this structure (the reason is given);
             h0 has another shape.
     """
+    if isinstance(system, Invariant):
+        system = held(system)
     if execution == "auto":
         execution = choose(system, u)
     reason = why_illegal(system, execution)

@@ -16,6 +16,7 @@ from resolvent.kernels.matrix import delta_rule, matrix_scan
 from resolvent.kernels.mimo import diagonal_mimo
 from resolvent.kernels.program import Program, native_program
 from resolvent.kernels.selective import Selective, selective_scan
+from resolvent.kernels.zoh import zoh
 
 __all__ = [
     "FEW",
@@ -43,4 +44,5 @@ __all__ = [
     "unpack",
     "using",
     "vandermonde",
+    "zoh",
 ]

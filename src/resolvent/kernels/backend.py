@@ -41,6 +41,7 @@ OPS = (
     "selective_scan",
     "short_convolution",
     "slstm_scan",
+    "zoh",
 )
 """The ops that have a native kernel."""
 

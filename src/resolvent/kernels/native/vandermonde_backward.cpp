@@ -26,9 +26,10 @@ class Polynomial {
   explicit Polynomial(H a) {
     const Exact base = convert<D>(a);
     power_.re = D{} + 1;
-    for (Index j = 0; j < kBlock; ++j) {
+    D next = power_.re;  // j + 1, in all lanes: compilers would make each of them apart
+    for (Index j = 0; j < kBlock; ++j, next = next + 1) {
       table_[j] = {convert<V>(power_), convert<V>(slope_)};
-      slope_ = power_ * (D{} + static_cast<double>(j + 1));
+      slope_ = power_ * next;
       power_ = power_ * base;
     }
   }

@@ -129,11 +129,18 @@ struct Mode<V, false> {
 };
 
 // The same numbers in lanes of another precision.
+template <class To, class V>
+inline To convert(V x) {
+  if constexpr (std::is_arithmetic_v<To>)
+    return static_cast<To>(x);
+  else
+    return __builtin_convertvector(x, To);
+}
 template <class To, class V, bool is_complex>
 inline Mode<To, is_complex> convert(Mode<V, is_complex> x) {
   Mode<To, is_complex> y;
-  y.re = __builtin_convertvector(x.re, To);
-  if constexpr (is_complex) y.im = __builtin_convertvector(x.im, To);
+  y.re = convert<To>(x.re);
+  if constexpr (is_complex) y.im = convert<To>(x.im);
   return y;
 }
 
