@@ -95,7 +95,18 @@ def available() -> dict[str, ModuleType]:
     for name in INSTRUCTION_SETS:
         if name == "baseline" or getattr(baseline, name):
             found[name] = importlib.import_module(f"resolvent.kernels._native_{name}")
+    _keep_freed_arrays()
     return found
+
+
+def _keep_freed_arrays() -> None:
+    """Let the C library keep arrays of some megabytes when they are freed, for the next step.
+
+    glibc gives such memory back to the system until it has seen a larger block freed, and a page
+    that comes back fresh costs more than the arithmetic that fills it. A block of the largest size
+    that it learns from, never written to, raises that limit to twice its size; this frees one.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
 
 
 def _digest_of_sources() -> str:
