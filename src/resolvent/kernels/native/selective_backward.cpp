@@ -159,7 +159,7 @@ class Part {
 
   // `modes` modes of strip i through a block, there and back.
   template <int modes, bool normal>
-  [[gnu::noinline]] void sweep(const Own& own, Index i, const Steps<Real>& steps) {
+  [[gnu::noinline]] void sweep(const Own& own, Index i, const BlockSteps<Real>& steps) {
     const Real *B = steps.of(in_.B, row_, size_), *C = steps.of(in_.C, row_, size_);
     const bool* resets = in_.rows.resets ? in_.rows.resets + row_ * size_.l + steps.from : nullptr;
     const Index stride = size_.g * n_, count = steps.count, k = steps.first;

@@ -73,7 +73,7 @@ class Pass {
   template <bool soft>
   [[gnu::noinline]] V prepare(Lines<const Real> u, Lines<const Real> dt, V bias, V D, Index count) {
     V longest{};
-    cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+    cover<kAbreast>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
       V lengths[steps.value];
       for (int i = 0; i < steps.value; ++i) lengths[i] = dt[first + i] + bias;
       if (soft) softplus(lengths);
@@ -89,7 +89,7 @@ class Pass {
   }
   template <bool gated>
   [[gnu::noinline]] void conclude(Lines<const Real> z, Lines<Real> y, Index count) {
-    cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+    cover<kAbreast>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
       V gates[steps.value];
       for (int i = 0; i < steps.value; ++i) gates[i] = gated ? z[first + i] : 1 + V{};
       if (gated) silu(gates);
@@ -99,7 +99,7 @@ class Pass {
 
   // Takes `modes` modes of a strip through a block, and adds their share to y.
   template <int modes, bool normal>
-  [[gnu::noinline]] void advance(V* own, const Steps<Real>& steps) {
+  [[gnu::noinline]] void advance(V* own, const BlockSteps<Real>& steps) {
     const Real *B = steps.of(in_.B, row_, size_), *C = steps.of(in_.C, row_, size_);
     const bool* resets = in_.rows.resets ? in_.rows.resets + row_ * size_.l + steps.from : nullptr;
     const Index stride = size_.g * n_;

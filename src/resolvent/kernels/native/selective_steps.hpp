@@ -9,12 +9,12 @@
 namespace resolvent {
 
 // Modes that go through a block together, and steps of what is done before and after them.
-inline constexpr int kModes = 4, kTogether = 4;
+inline constexpr int kModes = 4, kAbreast = 4;
 
 // softplus(x + bias) in place of x, and its slope.
 template <class V, class Steps>
 [[gnu::noinline]] void soften(V bias, Steps x, Index count, V* slope) {
-  cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+  cover<kAbreast>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
     V e[steps.value];
     for (int i = 0; i < steps.value; ++i) {
       x[first + i] = x[first + i] + bias;
@@ -31,7 +31,7 @@ template <class V, class Steps>
 // z sigmoid(z) in place of z, and its slope.
 template <class V, class Steps>
 [[gnu::noinline]] void gate(Steps z, Index count, V* slope) {
-  cover<kTogether>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
+  cover<kAbreast>(0, count, [&](Index first, auto steps) __attribute__((always_inline)) {
     V e[steps.value];
     for (int i = 0; i < steps.value; ++i) e[i] = -z[first + i];
     exp(e);
@@ -100,11 +100,11 @@ struct Tracks {
 
 // A block for some modes of a strip: steps, the group of the strip, the first mode, and what to fetch meanwhile.
 template <class Real>
-struct Steps {
+struct BlockSteps {
   Index from, count, group, first;
   Track tracks[2];
 
-  Steps(Index from, Index count, Index group, Index first, const Tracks& all)
+  BlockSteps(Index from, Index count, Index group, Index first, const Tracks& all)
       : from(from), count(count), group(group), first(first), tracks{all.share(first, 0), all.share(first, 1)} {}
   void fetch(Index t) const {
     for (const Track& track : tracks) track.fetch(t);
