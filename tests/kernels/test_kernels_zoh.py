@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.kernel_cases import WIDTHS, every_backend, normal, strided
-from resolvent import discretize
+from resolvent.bench.loops import hold
 from resolvent.kernels import using, zoh
 from resolvent.kernels.zoh_ops import reference
-from resolvent.structure import Diagonal
 
 ROUNDING = 1e-12
 """Of float64: a few units in the last place of e^z, times |z| up to some hundred."""
@@ -36,13 +35,10 @@ def problems(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
     return (strided(full), strided(dt)) if draw(st.booleans()) else (full, dt)
 
 
-def through_structure(x: torch.Tensor, dt: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def through_structure(x: torch.Tensor, dt: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The rule as it is written over structures, whose gradients are right near 0."""
     shape = torch.broadcast_shapes(x.shape, dt.shape)
-    one = torch.ones(*shape, 1, dtype=x.dtype)
-    A, B = discretize.zoh(Diagonal(x.expand(shape)), one, dt.expand(shape))
-    assert isinstance(A, Diagonal)
-    return A.values, B[..., 0]
+    return hold(x.expand(shape), dt.expand(shape)).tensor_split(2)
 
 
 def gradients(op, x: torch.Tensor, dt: torch.Tensor) -> tuple[torch.Tensor, ...]:
