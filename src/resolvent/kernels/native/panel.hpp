@@ -123,20 +123,19 @@ inline void read(const PanelSize& size, const Real* panel, const Real* const* w,
     constexpr int C = decltype(held)::value;
     const Index width = size.width;
     const Real* weight[J];
-    for (int j = 0; j < J; ++j) weight[j] = w[j];
-    V sum[J][C];
-    for (int j = 0; j < J; ++j)
-      for (int c = 0; c < C; ++c) sum[j][c] = V{};
+    each<J>([&](auto j) { weight[j] = w[j]; });
+    V sum[J * C];
+    each<J * C>([&](auto at) { sum[at] = V{}; });
     const Real* from = panel + column;
     for (Index i = 0; i < size.n; ++i, from += width) {
       meanwhile();
       V row[C];
-      for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
-      for (int j = 0; j < J; ++j)
-        for (int c = 0; c < C; ++c) sum[j][c] = sum[j][c] + weight[j][i] * row[c];
+      each<C>([&](auto c) { row[c] = load<V>(from + c * kLanes<Real>); });
+      each<J * C>([&](auto at) { sum[at] = sum[at] + weight[at / C][i] * row[at % C]; });
     }
-    for (int j = 0; j < J; ++j)
-      for (int c = 0; c < C; ++c) store(x + j * width + column + c * kLanes<Real>, sum[j][c]);
+    each<J * C>([&](auto at) {
+      store(x + at / C * width + column + at % C * kLanes<Real>, sum[at]);
+    });
   });
 }
 
@@ -150,21 +149,20 @@ inline void update(const PanelSize& size, const Real* panel, Real* result, const
     constexpr int C = decltype(held)::value;
     const Index width = size.width;
     const Real* weight[J];
-    for (int j = 0; j < J; ++j) weight[j] = w[j];
-    V added[J][C];
-    for (int j = 0; j < J; ++j)
-      for (int c = 0; c < C; ++c) added[j][c] = load<V>(x + j * width + column + c * kLanes<Real>);
+    each<J>([&](auto j) { weight[j] = w[j]; });
+    V added[J * C];
+    each<J * C>([&](auto at) {
+      added[at] = load<V>(x + at / C * width + column + at % C * kLanes<Real>);
+    });
     const Real* from = panel + column;
     Real* to = result + column;
     for (Index i = 0; i < size.n; ++i, from += width, to += width) {
       meanwhile();
       V row[C];
-      for (int c = 0; c < C; ++c) row[c] = load<V>(from + c * kLanes<Real>);
-      if (decay)
-        for (int c = 0; c < C; ++c) row[c] = decay[i] * row[c];
-      for (int j = 0; j < J; ++j)
-        for (int c = 0; c < C; ++c) row[c] = row[c] + weight[j][i] * added[j][c];
-      for (int c = 0; c < C; ++c) store(to + c * kLanes<Real>, row[c]);
+      each<C>([&](auto c) { row[c] = load<V>(from + c * kLanes<Real>); });
+      if (decay) each<C>([&](auto c) { row[c] = decay[i] * row[c]; });
+      each<J * C>([&](auto at) { row[at % C] = row[at % C] + weight[at / C][i] * added[at]; });
+      each<C>([&](auto c) { store(to + c * kLanes<Real>, row[c]); });
     }
   });
 }
