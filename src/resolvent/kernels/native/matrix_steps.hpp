@@ -182,26 +182,27 @@ class Steps {
     }
     sums<Real>(product, between);
     Real w = scale, written[T];
-    for (int j = 0; j < count; ++j) {
-      if (decays(j)) {
-        w *= *decay_[j];
-        for (int s = 0; s < j; ++s) written[s] *= *decay_[j];
-      }
+    each<T>([&](auto j) {
+      const Real a = decays(j) ? *decay_[j] : 1;
+      w *= a;
+      each<j>([&](auto s) { written[s] *= a; });
+      each<j>([&](auto s) { between.keys(j, s) *= written[s]; });
       written[j] = 1;
-      for (int s = 0; s < j; ++s) between.keys(j, s) *= written[s];
-      for (int s = 0; s <= j; ++s) between.queries(j, s) *= written[s];
-      read[j] = write[j] = key[j];
+      each<j>([&](auto s) { between.queries(j, s) *= written[s]; });
+      write[j] = key[j];
+      if (j >= count) return;
+      read[j] = key[j];
       read_factor[j] = w;
-      if (reading[j] < 0) continue;
+      if (reading[j] < 0) return;
       read[count + reading[j]] = query[j];
       read_factor[count + reading[j]] = w;
-    }
+    });
     constexpr Real kLeast = Real{1} / 256;  // of a scale
     const bool holds = std::abs(w) > kLeast && std::abs(w) * kLeast < 1;
     scale = holds ? w : 1;
     through = holds ? nullptr : row(6 * T);
     if (!holds) fill(row(6 * T), size_.rows, w);
-    for (int s = 0; s < count; ++s) write_factor[s] = written[s] / scale;
+    each<T>([&](auto s) { write_factor[s] = written[s] / scale; });
   }
 
   const MatrixSize& all_;

@@ -1,4 +1,4 @@
-// Scratch memory, and large pages for large arrays.
+// Scratch memory, large pages for large arrays, and where to put what is asked for ahead.
 #pragma once
 
 #include <new>
@@ -27,6 +27,10 @@ class Buffer {
   static constexpr std::align_val_t kAlignment{64};
   T* data_;
 };
+
+// The cache that __builtin_prefetch is to fill. Steps that lie a power of two apart share few places of
+// the first one, and would drive each other out of it.
+inline constexpr int kSecondCache = 2;
 
 // Asks for large pages under an output that nobody has written to yet: a fresh array costs one page
 // fault for every 4 KiB otherwise, which can take longer than the arithmetic that fills it.

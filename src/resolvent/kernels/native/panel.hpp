@@ -3,6 +3,7 @@
 #pragma once
 
 #include "interleave.hpp"
+#include "memory.hpp"
 
 namespace resolvent {
 
@@ -79,7 +80,7 @@ class Wanted {
   void operator()() {
     if (parts_ == 0) return;
     Part& part = part_[parts_ - 1];
-    __builtin_prefetch(part.next);
+    __builtin_prefetch(part.next, 0, kSecondCache);
     part.next += 64;
     parts_ -= part.next >= part.end;
   }

@@ -4,14 +4,13 @@
 #include <algorithm>
 
 #include "half.hpp"
+#include "memory.hpp"
 #include "rows.hpp"
 
 namespace resolvent {
 
 // From a place in a series on, step by step: what can be asked for before it is needed.
 struct Track {
-  // Steps that lie a power of two apart share few places of the first cache, and would drive each other out of it.
-  static constexpr int kSecondCache = 2;
   const char* first;
   Index stride;
   void fetch(Index t) const { __builtin_prefetch(first + t * stride, 0, kSecondCache); }
