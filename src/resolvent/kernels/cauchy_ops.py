@@ -72,10 +72,10 @@ def _save(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
 
 
 def _differentiate(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
-    return *torch.ops.resolvent.cauchy_backward(*ctx.saved_tensors, gy), None
+    return *_gradients(*ctx.saved_tensors, gy), None
 
 
-register(
+_gradients = register(
     "cauchy_backward(Tensor values, Tensor w, Tensor s, Tensor gy) -> (Tensor gvalues, Tensor gw)",
     _cauchy_backward,
     _like_gradients,

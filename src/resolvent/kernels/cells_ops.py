@@ -118,7 +118,7 @@ def _register(cell: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
         gbias = x.new_empty(0) if bias is None else like(bias)
         return like(x), like(weight), gbias, _start(cell, x, weight, None)
 
-    register(
+    gradients = register(
         f"{cell}_scan_backward({_INPUTS}, Tensor h, Tensor checkpoints, Tensor? gh, "
         "Tensor? glast) -> (Tensor gx, Tensor gweight, Tensor gbias, Tensor gh0)",
         real_backward,
@@ -128,7 +128,7 @@ def _register(cell: str) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
         f"{cell}_scan({_INPUTS}, bool keep) -> (Tensor h, Tensor last, Tensor checkpoints)",
         real,
         fake,
-        from_checkpoints(f"{cell}_scan_backward", 6, keeps_output=True),
+        from_checkpoints(gradients, 6, keeps_output=True),
     )
 
 

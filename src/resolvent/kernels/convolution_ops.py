@@ -116,14 +116,13 @@ def _differentiate(ctx: Any, gy: Tensor | None, gtail: Tensor | None) -> tuple[T
     inputs = ctx.saved_tensors
     if gy is None and gtail is None:
         return (None,) * 7
-    backward = torch.ops.resolvent.short_convolution_backward
-    gx, gweight, gbias, gpast = backward(*inputs, ctx.silu, gy, gtail)
+    gx, gweight, gbias, gpast = _gradients(*inputs, ctx.silu, gy, gtail)
     _, _, bias, tail, *_ = inputs
     given = (gx, gweight, None if bias is None else gbias, None if tail is None else gpast)
     return *given, None, None, None
 
 
-register(
+_gradients = register(
     f"short_convolution_backward({_INPUTS}, Tensor? gy, Tensor? gtail)"
     " -> (Tensor gx, Tensor gweight, Tensor gbias, Tensor gpast)",
     _convolution_backward,

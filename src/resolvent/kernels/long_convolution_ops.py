@@ -71,10 +71,10 @@ def _save(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
 
 
 def _differentiate(ctx: Any, gy: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.ops.resolvent.long_convolution_backward(*ctx.saved_tensors, gy)
+    return _gradients(*ctx.saved_tensors, gy)
 
 
-register(
+_gradients = register(
     "long_convolution_backward(Tensor u, Tensor K, Tensor gy) -> (Tensor gu, Tensor gK)",
     _backward,
     _fake_backward,

@@ -119,7 +119,7 @@ def _fake_backward(a: Tensor, k: Tensor, v: Tensor, q: Tensor, *rest: Any) -> tu
     return *(like(x) for x in grads), v.new_empty(_state(k, v))
 
 
-register(
+_gradients = register(
     f"matrix_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
     " -> (Tensor ga, Tensor gk, Tensor gv, Tensor gq, Tensor gbeta, Tensor gh0)",
     _scan_backward,
@@ -129,5 +129,5 @@ scan = register(
     f"matrix_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _scan,
     _fake,
-    from_checkpoints("matrix_scan_backward", 8),
+    from_checkpoints(_gradients, 8),
 )

@@ -133,7 +133,7 @@ def _fake_backward(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor,
     return like(a), like(b), like(c), gd, like(u), gh0
 
 
-register(
+_gradients = register(
     f"diagonal_mimo_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
     " -> (Tensor ga, Tensor gb, Tensor gc, Tensor gd, Tensor gu, Tensor gh0)",
     _mimo_backward,
@@ -143,5 +143,5 @@ mimo = register(
     f"diagonal_mimo({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _mimo,
     _fake,
-    from_checkpoints("diagonal_mimo_backward", 8),
+    from_checkpoints(_gradients, 8),
 )

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import profiler
+from torch.nn import Parameter
 
 from resolvent.kernels.backend import current, native, using
 
@@ -80,7 +82,9 @@ def wants_checkpoints(*inputs: Tensor | None) -> bool:
     return differentiated(*inputs) and not torch.compiler.is_exporting()
 
 
-def from_checkpoints(backward_op: str, saved: int, keeps_output: bool = False) -> Gradient:
+def from_checkpoints(
+    backward_op: Callable[..., Any], saved: int, keeps_output: bool = False
+) -> Gradient:
     """The gradient of an op (inputs, keep) -> (y, h_last, checkpoints).
 
     Args:
@@ -102,8 +106,7 @@ def from_checkpoints(backward_op: str, saved: int, keeps_output: bool = False) -
         kept = ctx.saved_tensors
         if gy is None and gh_last is None:
             return (None,) * (saved + 1)
-        op = getattr(torch.ops.resolvent, backward_op)
-        grads = op(*kept, gy, gh_last)
+        grads = backward_op(*kept, gy, gh_last)
         pairs = zip(grads, kept[: len(grads)], strict=True)
         given = [None if x is None else grad for grad, x in pairs]
         return *given, *[None] * (saved + 1 - len(given))
@@ -156,27 +159,59 @@ def register(
         gradient: how it is differentiated. Default: it is not.
 
     Returns:
-        The op as a function, for eager mode and for tracing. The registered gradient is made for
-        tracing and would add some fifty microseconds to a training step; so eager calls take a
-        `torch.autograd.Function` if any argument has a gradient.
+        The op as a function, for eager mode and for tracing. The dispatcher and the registered
+        gradient are made for tracing and would add some hundred microseconds to a training step
+        each, since nothing of them is in the cache after a kernel; so eager calls run what the op
+        does, within a `torch.autograd.Function` if any argument has a gradient.
     """
     _library.define(schema)
     name = schema.split("(")[0]
     _library.impl(name, real, "CompositeExplicitAutograd")
     torch.library.register_fake(f"resolvent::{name}", fake, lib=_library)
     op = getattr(torch.ops.resolvent, name)
+
+    def run(*inputs: Any) -> Any:
+        directly = _in_plain_eager_mode(inputs) and not differentiated(*inputs)
+        return real(*inputs) if directly else op(*inputs)
+
     if gradient is None:
-        return op
+        return run
     torch.library.register_autograd(
         f"resolvent::{name}", gradient.backward, setup_context=gradient.save, lib=_library
     )
-    eager = _function(op, gradient)
+    eager = _function(run, gradient)
 
     def call(*inputs: Any) -> Any:
         traced = torch.compiler.is_compiling()
-        return op(*inputs) if traced or not differentiated(*inputs) else eager.apply(*inputs)
+        return run(*inputs) if traced or not differentiated(*inputs) else eager.apply(*inputs)
 
     return call
+
+
+_OBSERVERS = [
+    getattr(torch._C, name, lambda: True)  # without it, every call is taken for observed
+    for name in (
+        "_len_torch_dispatch_stack",
+        "_are_functorch_transforms_active",
+        "_get_tracing_state",
+    )
+]
+
+
+def _in_plain_eager_mode(inputs: Sequence[Any]) -> bool:
+    """Whether nobody but the caller needs to see an op: no tracing, mode, transform or profile."""
+    return not (
+        torch.compiler.is_compiling()
+        or profiler._is_profiler_enabled
+        or any(observes() for observes in _OBSERVERS)
+        or any(isinstance(x, Tensor) and not _is_plain(x) for x in inputs)
+    )
+
+
+def _is_plain(x: Tensor) -> bool:
+    """Whether its numbers lie in memory as they are, and no other code is in charge of it."""
+    lazy = x.is_conj() or x.is_neg() or x._is_zerotensor()
+    return type(x) in (Tensor, Parameter) and not lazy
 
 
 def differentiated(*inputs: Any) -> bool:

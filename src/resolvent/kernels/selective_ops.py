@@ -102,7 +102,7 @@ def _fake_backward(*arguments: Any) -> tuple[Tensor, ...]:
     return *shapes, _state_like(u, A)
 
 
-register(
+_gradients = register(
     f"selective_scan_backward({_INPUTS}, Tensor checkpoints, Tensor? gy, Tensor? gh_last) -> "
     f"({', '.join(f'Tensor {name}' for name in _GRADIENTS)})",
     _selective_backward,
@@ -112,5 +112,5 @@ selective = register(
     f"selective_scan({_INPUTS}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _selective,
     _fake,
-    from_checkpoints("selective_scan_backward", 11),
+    from_checkpoints(_gradients, 11),
 )
