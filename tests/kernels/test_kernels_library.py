@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from kernels.kernel_cases import decays, every_backend, largest_difference, normal
 from resolvent.kernels import diagonal_scan, diagonal_ssm, using
@@ -26,11 +28,12 @@ def test_opcheck(backend, is_complex):
     inputs = (*parameters(is_complex=is_complex), u)
     with using(backend):
         torch.library.opcheck(
-            OPS.diagonal_ssm.default, (*inputs[:3], None, *inputs[3:], None, None, None, True)
+            OPS.diagonal_ssm.default, (*inputs[:3], None, None, u, None, None, None, True)
         )
         d = normal(3, is_complex=False).requires_grad_()
-        skipping = (*inputs[:3], d, *inputs[3:], h0, resets, lengths, False)
-        torch.library.opcheck(OPS.diagonal_ssm.default, skipping)
+        for dt in (None, torch.rand(3, 1).double().requires_grad_()):
+            given = (*inputs[:3], d, dt, u, h0, resets, lengths, False)
+            torch.library.opcheck(OPS.diagonal_ssm.default, given)
         a = (0.9 * decays(5, is_complex=is_complex)).requires_grad_()
         x = normal(2, 70, 5, is_complex=is_complex).requires_grad_()
         torch.library.opcheck(OPS.diagonal_scan.default, (a, x, None, resets, lengths))
@@ -111,9 +114,29 @@ def test_a_gradient_that_was_not_announced_is_right():
     u = normal(2, 200, 3, is_complex=False)
     grads = []
     for keep in (True, False):
-        y = OPS.diagonal_ssm(a, b, c, None, u, None, None, None, keep)[0]
+        y = OPS.diagonal_ssm(a, b, c, None, None, u, None, None, None, keep)[0]
         grads.append(torch.autograd.grad(y.square().sum(), (a, b, c)))
     assert largest_difference(*map(list, grads)) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.*trace", "ignore::torch.jit.TracerWarning")
+def test_those_who_look_at_ops_see_them():
+    """Eager calls are made without the dispatcher, but not under what observes or transforms it."""
+    a, b, c = (x.detach() for x in parameters())
+    u = normal(2, 20, 3, is_complex=False)
+
+    def f(u):
+        return diagonal_ssm(a, b, c, u)[0]
+
+    assert any("diagonal_ssm" in str(x.target) for x in make_fx(f)(u).graph.nodes)
+    assert "diagonal_ssm" in str(torch.jit.trace(f, u).graph)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert isinstance(f(mode.from_tensor(u)), FakeTensor)
+    with torch.profiler.profile() as profile:
+        f(u)
+    assert any(x.key == "resolvent::diagonal_ssm" for x in profile.key_averages())
+    rows = torch.func.vmap(lambda u: f(u[None])[0])(u)
+    assert largest_difference([rows], [f(u)]) < 1e-12
 
 
 def test_backward_over_an_output_changed_in_place_is_refused():

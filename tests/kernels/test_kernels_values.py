@@ -18,7 +18,7 @@ from kernels.kernel_cases import (
     scan_problems,
     ssm_problems,
 )
-from resolvent.kernels import diagonal_scan, diagonal_ssm, using, vandermonde
+from resolvent.kernels import diagonal_scan, diagonal_ssm, using, vandermonde, zoh
 from resolvent.kernels.diagonal import scan_reference, ssm_reference, vandermonde_reference
 
 
@@ -115,6 +115,35 @@ def test_gradients_by_the_convolution_kernel(backend, is_complex):
                 weight = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)
                 grads.append([y.detach(), *torch.autograd.grad((y * weight).sum(), leaves)])
         assert largest_difference(*grads) < ACCURACY
+
+
+@every_backend
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_step_sizes_hold_a_continuous_system(backend, is_complex):
+    """As if its pair had been made by `zoh`; by states, and by the convolution kernel."""
+    torch.manual_seed(6)
+    for b, length, m, n in [(1, 70, 3, 5), (5, 257, 3, 33), (2, 9, 2, 0)]:
+        values = normal(m, n, is_complex=is_complex)
+        values = torch.complex(-values.real.abs(), values.imag) if is_complex else -values.abs()
+        B, c = (normal(m, n, is_complex=is_complex) for _ in range(2))
+        for dt in (torch.rand(m, 1).double(), torch.rand(m, n).double()):
+            tensors = (values, B, c, real(b, length, m), dt)
+
+            def pair(values, B, c, u, dt):
+                a, s = zoh(values, dt)
+                return diagonal_ssm(a, s * B, c, u)
+
+            def held(values, B, c, u, dt):
+                return diagonal_ssm(values, B, c, u, dt=dt)
+
+            results = []
+            for op in (held, pair):
+                leaves = [x.clone().requires_grad_() for x in tensors]
+                with using(backend):
+                    y, h = op(*leaves)
+                    loss = (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum()
+                    results.append([y.detach(), h.detach(), *torch.autograd.grad(loss, leaves)])
+            assert largest_difference(*results) < ACCURACY
 
 
 @every_backend

@@ -25,8 +25,13 @@ def prepared(request):
         return subject.layer.prepare(u, (), Timing(dt=dt))
 
 
+def with_channels(x):
+    """Inputs (b, l, m, p) of a system, of which one channel a head may be without its axis."""
+    return x if x.ndim > 3 else x[..., None]
+
+
 def test_dense_matrices_simulate_the_system(prepared):
-    system, x = prepared.system, prepared.x
+    system, x = prepared.system, with_channels(prepared.x)
     y, _ = run(system, x)
     A, B, C, D = in_double(system).dense()
 
@@ -42,7 +47,7 @@ def test_dense_matrices_simulate_the_system(prepared):
 
 
 def test_the_implied_attention_is_the_system(prepared):
-    system, x = prepared.system, prepared.x
+    system, x = prepared.system, with_channels(prepared.x)
     y, _ = run(system, x)
     M = implied_attention(system, STEPS)
     form = "mqpij,bjmp->bimq" if system.mimo else "mij,bjmp->bimp"

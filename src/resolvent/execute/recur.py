@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import silu
 
-from resolvent.discretize import mixed
+from resolvent.discretize import mixed, zoh
 from resolvent.execute.blocks import in_blocks
 from resolvent.execute.matrix import matrix, why_not_matrix
 from resolvent.kernels import (
@@ -15,7 +15,7 @@ from resolvent.kernels import (
     diagonal_ssm,
     selective_scan,
 )
-from resolvent.structure import Diagonal, functional_to_real, to_real
+from resolvent.structure import Diagonal, Structure, functional_to_real, to_real
 from resolvent.system import Discrete, Invariant, Sampled, Varying
 
 
@@ -59,7 +59,8 @@ def _recur(
 
 def is_bank(system: Discrete, u: Tensor) -> bool:
     """Whether each head has one input and one output and does the same at every step."""
-    return isinstance(system, Invariant) and not system.mimo and u.shape[-1] == 1
+    single = u.ndim == 3 or u.shape[-1] == 1
+    return isinstance(system, Invariant) and not system.mimo and single
 
 
 def _bank(
@@ -69,11 +70,23 @@ def _bank(
     resets: Tensor | None,
     lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    a = system.A.values.expand_as(system.B)  # type: ignore[attr-defined]
-    d = system.D[:, 0] if system.D.shape[1] else None
+    A, B, dt = _bank_pair(system)
+    a: Tensor = A.values  # type: ignore[attr-defined]
+    a = a if a.shape == B.shape else a.expand_as(B)  # a view would cost more than the question
+    dt = dt if dt is None or len(dt) == len(a) else dt.expand(len(a), -1)
+    d = system.D if system.D.shape[1] else None
     start = None if h0 is None else h0.squeeze(-1)
-    y, h = diagonal_ssm(a, system.B, system.C, u.squeeze(-1), start, resets, lengths, d=d)
-    return y[..., None], h[..., None]
+    x = u if u.ndim == 3 else u.squeeze(-1)
+    y, h = diagonal_ssm(a, B, system.C, x, start, resets, lengths, d=d, dt=dt)
+    return y if u.ndim == 3 else y[..., None], h[..., None]
+
+
+def _bank_pair(system: Discrete) -> tuple[Structure, Tensor, Tensor | None]:
+    """The discrete pair (A, B) and None; or a continuous one and the steps that it is held for."""
+    transition = system.transition
+    if isinstance(transition, Sampled) and transition.rule is zoh:
+        return transition.continuous.A, transition.continuous.B, transition.dt
+    return system.A, system.B, None
 
 
 def is_matrix(system: Discrete, u: Tensor) -> bool:

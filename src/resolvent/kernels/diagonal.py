@@ -107,6 +107,7 @@ def diagonal_ssm(
     lengths: Tensor | None = None,
     *,
     d: Tensor | None = None,
+    dt: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A bank of m systems with one input, one output and n modes each.
 
@@ -128,7 +129,10 @@ def diagonal_ssm(
             Default: none.
         lengths: (b,) integers, the steps of each row; what follows is padding. Default: l for all.
             Clipped to 0..l.
-        d: What passes the states by, (m,), real; it takes no time. Default: nothing.
+        dt: Step sizes, (m, 1) or (m, n), real. With them a and b are the eigenvalues and inputs of
+            a continuous system h' = a h + b u, which is held at zero order as :func:`zoh` does.
+            Default: a and b are discrete.
+        d: What passes the states by, (m,) or (m, 1), real; it takes no time. Default: nothing.
 
     Returns:
         y (b, l, m), zero from a row's length on, and h_last (b, m, n), the state after a row's last
@@ -136,9 +140,9 @@ def diagonal_ssm(
         y its real counterpart.
 
     Raises:
-        ValueError: A shape or dtype does not fit, or u or d is complex.
+        ValueError: A shape or dtype does not fit, or u, d or dt is complex.
     """
-    real, dtype = common_dtypes(a, b, c, d, u, h0)
+    real, dtype = common_dtypes(a, b, c, d, dt, u, h0)
     if u.dim() != 3 or u.is_complex():
         shape = tuple(u.shape)
         raise ValueError(f"u has shape {shape}, dtype {u.dtype}: expected (b, l, m), real.")
@@ -149,16 +153,20 @@ def diagonal_ssm(
         if value.shape != a.shape:
             shape = tuple(value.shape)
             raise ValueError(f"{name} has shape {shape}: expected a's {tuple(a.shape)}; expand it.")
-    if d is not None and (d.shape != u.shape[2:] or d.is_complex()):
+    if d is not None and (d.shape[:1] != u.shape[2:] or d.numel() != u.shape[2] or d.is_complex()):
         given = f"shape {tuple(d.shape)}, dtype {d.dtype}"
         raise ValueError(f"d has {given}: expected (m,) = {tuple(u.shape[2:])}, real.")
+    if dt is not None and (dt.shape not in (a.shape, (a.shape[0], 1)) or dt.is_complex()):
+        given = f"shape {tuple(dt.shape)}, dtype {dt.dtype}"
+        raise ValueError(f"dt has {given}: expected (m, 1) or a's {tuple(a.shape)}, real.")
     check_rows(u.shape[:2], h0, (u.shape[0], *a.shape), resets, lengths)
     a, b, c, u = cast(a, dtype), cast(b, dtype), cast(c, dtype), cast(u, real)
-    d, h0 = (None if x is None else cast(x, to) for x, to in ((d, real), (h0, dtype)))
-    keep = wants_checkpoints(a, b, c, d, u, h0)
+    d, dt = (None if x is None else cast(x, real) for x in (d, dt))
+    h0 = None if h0 is None else cast(h0, dtype)
+    keep = wants_checkpoints(a, b, c, d, dt, u, h0)
     if keep and not torch.compiler.is_compiling():  # a traced program is for any number of steps
         keep = not diagonal_ops.differentiates_kernel(a, u, h0, resets)
-    return diagonal_ops.ssm(a, b, c, d, u, h0, resets, lengths, keep)[:2]
+    return diagonal_ops.ssm(a, b, c, d, dt, u, h0, resets, lengths, keep)[:2]
 
 
 def vandermonde_reference(a: Tensor, w: Tensor, length: int) -> Tensor:

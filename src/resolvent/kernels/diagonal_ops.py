@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resolvent.kernels import diagonal_torch, long_convolution_ops, scan_torch, vandermonde_ops
+from resolvent.kernels import diagonal_torch, scan_torch, zoh_ops
 from resolvent.kernels.arguments import real_steps
 from resolvent.kernels.registry import (
     Gradient,
@@ -24,7 +24,8 @@ from resolvent.kernels.registry import (
 
 _SCAN = "Tensor a, Tensor x, Tensor? h0, Tensor? resets, Tensor? lengths"
 _SSM = (
-    "Tensor a, Tensor b, Tensor c, Tensor? d, Tensor u, Tensor? h0, Tensor? resets, Tensor? lengths"
+    "Tensor a, Tensor b, Tensor c, Tensor? d, Tensor? dt, Tensor u, Tensor? h0, Tensor? resets, "
+    "Tensor? lengths"
 )
 
 
@@ -88,12 +89,15 @@ def _ssm(
     b: Tensor,
     c: Tensor,
     d: Tensor | None,
+    dt: Tensor | None,
     u: Tensor,
     h0: Tensor | None,
     resets: Tensor | None,
     lengths: Tensor | None,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    if dt is not None:
+        a, b = zoh_ops.hold(a.contiguous(), b, dt.contiguous())
     checkpoints = _empty_checkpoints(u, a, keep)
     kernels = native_for(u)
     if kernels is None:
@@ -118,39 +122,41 @@ def differentiates_kernel(a: Tensor, u: Tensor, h0: Tensor | None, resets: Tenso
     return batch >= 4 and modes >= 32 and 256 <= length <= 1 << 14
 
 
-def _kernel_backward(
-    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, lengths: Tensor | None, gy: Tensor
+def _ssm_backward(
+    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, dt: Tensor | None, *rest: Any
 ) -> tuple[Tensor, ...]:
-    """Gradients through y = K * u, where K_t = 2 Re sum_n c_n b_n a_n^t answers to an impulse."""
-    if lengths is not None:
-        real = real_steps(u, lengths)[..., None]
-        u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
-    w = b * c
-    K = vandermonde_ops.forward(a, w, u.shape[1])
-    if d is not None:
-        K[0] += d
-    gu, gK = long_convolution_ops.backward(u, K.mT, gy)
-    ga, gw = vandermonde_ops.backward(a, w, gK.mT)
-    gb, gc = (gw * x.conj() for x in (c, b))
-    return ga, gb, gc, gK[:, 0].clone(), gu, a.new_empty(u.shape[0], *a.shape)
+    if dt is None:
+        ga, gb, gc, gd, *others = _discrete_backward(a, b, c, d, *rest)
+        return ga, gb, gc, gd, c.new_empty(0), *others
+    values, B, dt = a.contiguous(), b, dt.contiguous()
+    a, b = zoh_ops.hold(values, B, dt)
+    ga, gb, gc, gd, *others = _discrete_backward(a, b, c, d, *rest)
+    gvalues, gB, gdt = zoh_ops.hold_backward(values, B, dt, ga, gb)
+    return gvalues, gB, gc, gd, gdt, *others
 
 
-def _ssm_backward(*arguments: Any) -> tuple[Tensor, ...]:
+def _discrete_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    """Gradients of a, b, c, d, u, h0."""
     inputs, (checkpoints, gy, gh_last) = arguments[:8], arguments[8:]
     a, b, c, d, u, h0, resets, lengths = inputs
     gy = torch.zeros_like(u) if gy is None else gy
-    if gh_last is None and differentiates_kernel(a, u, h0, resets):
-        return _kernel_backward(a, b, c, d, u, lengths, gy)
-    kernels = native_for(u)
+    kernels, sizes = native_for(u), (*u.shape, a.shape[1])
     if kernels is None:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last
-        grads = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
-        return tuple(x.contiguous() for x in grads)
+        found = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
+        return tuple(x.contiguous() for x in found)
+    gd, gh0 = u.new_empty(u.shape[2]) if d is None else like(d), a.new_empty(u.shape[0], *a.shape)
+    grads = like(a), like(a), like(a), gd, like(u), gh0
+    if gh_last is None and differentiates_kernel(a, u, h0, resets):
+        if lengths is not None:
+            real = real_steps(u, lengths)[..., None]
+            u, gy = torch.where(real, u, 0), torch.where(real, gy, 0)
+        call(kernels.diagonal_ssm_kernel_backward, a, sizes, a, b, c, d, u, gy, *grads[:5])
+        return grads
     if checkpoints.shape[1] != kept_blocks(u):
-        checkpoints = _ssm(*inputs, keep=True)[2]  # was not told to keep them
-    grads = _fake_ssm_backward(*inputs)
-    given = (*inputs[:6], *row_marks(resets, lengths), checkpoints, gy, gh_last)
-    call(kernels.diagonal_ssm_backward, a, (*u.shape, a.shape[1]), *given, *grads)
+        checkpoints = _ssm(a, b, c, d, None, u, h0, resets, lengths, keep=True)[2]  # none was kept
+    given = a, b, c, d, u, h0, *row_marks(resets, lengths), checkpoints, gy, gh_last
+    call(kernels.diagonal_ssm_backward, a, sizes, *given, *grads)
     return grads
 
 
@@ -162,17 +168,23 @@ def _fake_scan_backward(a: Tensor, h: Tensor, *_: Any) -> tuple[Tensor, Tensor, 
     return like(a), like(h), h.new_empty(h.shape[0], h.shape[2])
 
 
-def _fake_ssm(
-    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, *rest: Any
-) -> tuple[Tensor, ...]:
-    return like(u), a.new_empty(u.shape[0], *a.shape), _empty_checkpoints(u, a, rest[-1])
+def _fake_ssm(a: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    u, keep = rest[4], rest[-1]
+    return like(u), a.new_empty(u.shape[0], *a.shape), _empty_checkpoints(u, a, keep)
 
 
 def _fake_ssm_backward(
-    a: Tensor, b: Tensor, c: Tensor, d: Tensor | None, u: Tensor, *_: Any
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    d: Tensor | None,
+    dt: Tensor | None,
+    u: Tensor,
+    *_: Any,
 ) -> tuple[Tensor, ...]:
-    gd, gh0 = u.new_empty(a.shape[0]), a.new_empty(u.shape[0], *a.shape)
-    return like(a), like(b), like(c), gd, like(u), gh0
+    gd = u.new_empty(a.shape[0]) if d is None else like(d)
+    gdt = u.new_empty(0) if dt is None else like(dt)
+    return like(a), like(b), like(c), gd, gdt, like(u), a.new_empty(u.shape[0], *a.shape)
 
 
 def _save_scan(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -187,20 +199,19 @@ def _differentiate_scan(
     a, h, h0, resets, lengths = ctx.saved_tensors
     if gh is None and gh_last is None:
         return (None,) * 5
-    backward = torch.ops.resolvent.diagonal_scan_backward
-    ga, gx, gh0 = backward(a, h, h0, resets, lengths, gh, gh_last)
+    ga, gx, gh0 = _scan_gradients(a, h, h0, resets, lengths, gh, gh_last)
     return ga, gx, None if h0 is None else gh0, None, None
 
 
-register(
+_scan_gradients = register(
     f"diagonal_scan_backward({_SCAN.replace('x', 'h')}, Tensor? gh, Tensor? gh_last)"
     " -> (Tensor ga, Tensor gx, Tensor gh0)",
     _scan_backward,
     _fake_scan_backward,
 )
-register(
+_ssm_gradients = register(
     f"diagonal_ssm_backward({_SSM}, Tensor checkpoints, Tensor? gy, Tensor? gh_last)"
-    " -> (Tensor ga, Tensor gb, Tensor gc, Tensor gd, Tensor gu, Tensor gh0)",
+    " -> (Tensor ga, Tensor gb, Tensor gc, Tensor gd, Tensor gdt, Tensor gu, Tensor gh0)",
     _ssm_backward,
     _fake_ssm_backward,
 )
@@ -214,5 +225,5 @@ ssm = register(
     f"diagonal_ssm({_SSM}, bool keep) -> (Tensor y, Tensor h_last, Tensor checkpoints)",
     _ssm,
     _fake_ssm,
-    from_checkpoints("diagonal_ssm_backward", 8),
+    from_checkpoints(_ssm_gradients, 9),
 )

@@ -59,7 +59,7 @@ def _wide(x: Tensor) -> Tensor:
 
 
 def _coefficients(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None) -> _Coefficients:
-    """From a, b, c (m, n, p) and d (m)."""
+    """From a, b, c (m, n, p) and d (m) or (m, 1)."""
     narrow = a.dtype
     a, b, c = _wide(a), _wide(b), _wide(c)
     one = torch.zeros_like(a)
@@ -72,7 +72,7 @@ def _coefficients(a: Tensor, b: Tensor, c: Tensor, d: Tensor | None) -> _Coeffic
     V = _times(power[:-1], b)
     W, K = _conjugate(_times(power[1:], w)), _times(V, w)[..., 0].sum(-1)
     if d is not None:
-        K = torch.cat((K[:1] + d, K[1:]))
+        K = torch.cat((K[:1] + d.flatten(), K[1:]))
     return _Coefficients(power, V.to(narrow), W.to(narrow), K.to(narrow))
 
 

@@ -24,8 +24,12 @@ def _system(
 
 def forward(a: Tensor, w: Tensor, length: int) -> Tensor:
     """Kernels (length, m) of a and w (m, n)."""
-    y, *_ = torch.ops.resolvent.diagonal_ssm(*_system(a, w, length), False)
-    return y[0]
+    kernels, system = native_for(a), _system(a, w, length)
+    if kernels is None:
+        return diagonal_torch.ssm(*system)[0][0].contiguous()
+    K, h_last = a.new_empty(length, a.shape[0], dtype=a.dtype.to_real()), like(a)
+    call(kernels.diagonal_ssm_forward, a, (1, length, *a.shape), *system, K, h_last, None)
+    return K
 
 
 def backward(a: Tensor, w: Tensor, gK: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,10 +49,10 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _differentiate(ctx: Any, gK: Tensor) -> tuple[Tensor | None, ...]:
-    return *torch.ops.resolvent.vandermonde_backward(*ctx.saved_tensors, gK), None
+    return *_gradients(*ctx.saved_tensors, gK), None
 
 
-register(
+_gradients = register(
     "vandermonde_backward(Tensor a, Tensor w, Tensor gK) -> (Tensor ga, Tensor gw)",
     backward,
     lambda a, w, gK: (like(a), like(w)),

@@ -1,4 +1,7 @@
-"""Zero-order hold as an op of `torch.library`, with its path on PyTorch operations."""
+"""Zero-order hold as an op of `torch.library`, with its path on PyTorch operations.
+
+`hold` and `hold_backward` are for ops that discretise by themselves.
+"""
 
 import math
 from typing import Any
@@ -15,39 +18,60 @@ def reference(values: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
     return z.exp(), torch.where(zero, dt, torch.expm1(z) / torch.where(zero, 1, values))
 
 
-def _spread(values: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in their broadcast shape, as the kernels want them."""
-    values, dt = torch.broadcast_tensors(values, dt)
-    return values.contiguous(), dt.contiguous()
+def hold(values: Tensor, B: Tensor | None, dt: Tensor) -> tuple[Tensor, Tensor]:
+    """The pair (a, s B), or (a, s) without B, of values and B (m, n) and dt (m, 1) or (m, n)."""
+    kernels = native_for(values)
+    if kernels is None:
+        a, s = reference(values, dt)
+        return a, s if B is None else s * B
+    a, b = like(values), like(values)
+    call(kernels.zoh_forward, values, _sizes(values, dt), values, dt, B, a, b)
+    return a, b
+
+
+def hold_backward(
+    values: Tensor, B: Tensor | None, dt: Tensor, ga: Tensor, gb: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of values, B (of s, without B) and dt from those of the pair."""
+    kernels = native_for(values)
+    if kernels is None:
+        gs = gb if B is None else B.conj() * gb
+        gvalues, gdt = _closed_form(values, dt, ga, gs)
+        gB = reference(values, dt)[1].conj() * gb
+        return gvalues, gB, gdt.sum_to_size(dt.shape).contiguous()
+    gvalues, gB, gdt = like(values), like(values), like(dt)
+    arrays = values, dt, B, ga, gb, gvalues, gdt, gB
+    call(kernels.zoh_backward, values, _sizes(values, dt), *arrays)
+    return gvalues, gB, gdt
+
+
+def _sizes(values: Tensor, dt: Tensor) -> tuple[int, int]:
+    """How many step sizes there are, and how many values share each."""
+    return dt.numel(), values.shape[-1] if dt.shape != values.shape else 1
 
 
 def _zoh(values: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-    values, dt = _spread(values, dt)
-    kernels = native_for(values)
-    if kernels is None:
-        return reference(values, dt)
-    a, s = like(values), like(values)
-    call(kernels.zoh_forward, values, (values.numel(),), values, dt, a, s)
-    return a, s
+    return hold(*_spread(values, dt))
+
+
+def _spread(values: Tensor, dt: Tensor) -> tuple[Tensor, None, Tensor]:
+    """Both in their broadcast shape, but for neighbours that share a step size."""
+    if not values.ndim or dt.shape != (*values.shape[:-1], 1):
+        values, dt = torch.broadcast_tensors(values, dt)
+    return values.contiguous(), None, dt.contiguous()
 
 
 def _zoh_backward(
     values: Tensor, dt: Tensor, ga: Tensor | None, gs: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    shapes = values.shape, dt.shape
-    values, dt = _spread(values, dt)
-    ga, gs = (torch.zeros_like(values) if g is None else g for g in (ga, gs))
-    kernels = native_for(values)
-    if kernels is None:
-        gvalues, gdt = _closed_form(values, dt, ga, gs)
-    else:
-        gvalues, gdt = like(values), like(dt)
-        call(kernels.zoh_backward, values, (values.numel(),), values, dt, ga, gs, gvalues, gdt)
-    return gvalues.sum_to_size(shapes[0]).contiguous(), gdt.sum_to_size(shapes[1]).contiguous()
+    spread = _spread(values, dt)
+    ga, gs = (torch.zeros_like(spread[0]) if g is None else g for g in (ga, gs))
+    gvalues, _, gdt = hold_backward(*spread, ga, gs)
+    return gvalues.sum_to_size(values.shape).contiguous(), gdt.sum_to_size(dt.shape).contiguous()
 
 
 def _closed_form(values: Tensor, dt: Tensor, ga: Tensor, gs: Tensor) -> tuple[Tensor, Tensor]:
-    a, s = _zoh(values, dt)
+    a, s = reference(values, dt)
     z = dt * values
     near = z.abs() < 0.2  # where (dt a - s) / values cancels, its series
     small, series = torch.where(near, z, 0), torch.zeros_like(z)
@@ -70,10 +94,10 @@ def _save(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> N
 
 
 def _differentiate(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    return torch.ops.resolvent.zoh_backward(*ctx.saved_tensors, *grads)
+    return _gradients(*ctx.saved_tensors, *grads)
 
 
-register(
+_gradients = register(
     "zoh_backward(Tensor values, Tensor dt, Tensor? ga, Tensor? gs)"
     " -> (Tensor gvalues, Tensor gdt)",
     _zoh_backward,

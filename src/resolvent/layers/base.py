@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         system: the discrete system to run.
-        x: its input (b, l, m, p).
+        x: its input (b, l, m, p), or (b, l, m) if p = 1.
         memory: what to keep for the next call.
         carry: what `finish` needs besides the output.
         gate: (b, l, m, q), if the output to finish is to be y silu(gate): with some systems one
@@ -59,7 +59,7 @@ class Layer(Mixer):
 
     def finish(self, y: Tensor, prepared: Prepared) -> Tensor:
         """Second half: from the system's output y (b, l, m, q) to (b, l, d_model)."""
-        return y.flatten(2)
+        return y if y.ndim == 3 else y.flatten(2)
 
     @abstractmethod
     def system(self, u: Tensor | None = None, dt: Tensor | None = None) -> Discrete:

@@ -64,7 +64,8 @@ class InvariantLayer(Layer):
     def prepare(self, u: Tensor, memory: tuple[Tensor, ...], timing: Timing) -> Prepared:
         """The features are dealt out to heads; nothing else happens."""
         system = self.system(u, timing.dt)
-        return Prepared(system, u.unflatten(-1, tuple(system.D.shape)))
+        one = system.D.shape[1] == 1 and not system.mimo  # a feature is a head
+        return Prepared(system, u if one else u.unflatten(-1, tuple(system.D.shape)))
 
     def initial_state(
         self,

@@ -48,6 +48,13 @@ struct SsmBackward {
   Real *ga, *gb, *gc, *gd, *gu, *gh0;
 };
 
+// Through the convolution kernel, for rows that nothing precedes and nothing interrupts.
+template <class Real>
+struct SsmKernelBackward {
+  const Real *a, *b, *c, *d, *u, *gy;
+  Real *ga, *gb, *gc, *gd, *gu;
+};
+
 // From the gradient gK (l, m) of convolution kernels to those of a and w (m, n); there are no rows.
 template <class Real>
 struct VandermondeBackward {
@@ -65,6 +72,8 @@ template <class Real, bool is_complex>
 void diagonal_ssm_short(const SsmSize&, const SsmForward<Real>&);
 template <class Real, bool is_complex>
 void diagonal_ssm_backward(const SsmSize&, const SsmBackward<Real>&);
+template <class Real, bool is_complex>
+void diagonal_ssm_kernel_backward(const SsmSize&, const SsmKernelBackward<Real>&);
 template <class Real, bool is_complex>
 void vandermonde_backward(const SsmSize&, const VandermondeBackward<Real>&);
 

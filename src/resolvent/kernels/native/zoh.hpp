@@ -1,7 +1,8 @@
-// Zero-order hold of diagonal systems, number by number; arrays are contiguous and of one shape, complex
-// numbers interleaved (re, im); the step sizes dt are real.
+// Zero-order hold of diagonal systems h' = l h + B u, number by number; arrays are contiguous, complex
+// numbers interleaved (re, im). The step sizes dt are real, each for so many neighbours; where no B is
+// given it is 1.
 //
-//   a = e^(dt l)      s = (e^(dt l) - 1) / l, or dt where l = 0
+//   a = e^(dt l)      b = s B, s = (e^(dt l) - 1) / l, or dt where l = 0
 #pragma once
 
 #include "vector.hpp"
@@ -9,20 +10,20 @@
 namespace resolvent {
 
 struct ZohSize {
-  Index count;
+  Index steps, share;  // step sizes, and numbers to each
   int threads;
 };
 
 template <class Real>
 struct ZohForward {
-  const Real *values, *dt;
-  Real *a, *s;
+  const Real *values, *dt, *B;
+  Real *a, *b;
 };
 
 template <class Real>
 struct ZohBackward {
-  const Real *values, *dt, *ga, *gs;
-  Real *gvalues, *gdt;
+  const Real *values, *dt, *B, *ga, *gb;
+  Real *gvalues, *gdt, *gB;
 };
 
 template <class Real, bool is_complex>
