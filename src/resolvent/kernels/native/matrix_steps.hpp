@@ -55,7 +55,7 @@ class Steps {
   Index step[T];                  // (row, time) of write j
   const Real *key[T], *query[T], *value[T];  // k_j, q_j, v_j
   Couplings<Real> between;
-  Real beta[T];
+  Real beta[T];                   // 1 without beta
   // w_j k_j by write (with beta), then w_j q_j by reading; w_{s,last} k_s: a factor times a row each.
   // And w by row, null where the state stays as it is.
   const Real *read[2 * T], *write[T], *through;
@@ -100,7 +100,7 @@ class Steps {
       step[j] = t;
       factor_[j] = factor;
       key[j] = input(in_.k + ((t * all_.g + group) * r + factor) * n, n, j, ahead * all_.g * r * n);
-      beta[j] = in_.beta ? in_.beta[write_of(j, at.head)] : 0;
+      beta[j] = in_.beta ? in_.beta[write_of(j, at.head)] : 1;
       if (factor == 0)
         decay_[j] = input(in_.a + (t * all_.m + at.head) * all_.decays, all_.decays, 2 * T + j,
                           ahead * all_.m * all_.decays);
@@ -223,30 +223,36 @@ inline void read_rows(const PanelSize& size, const Real* state, Steps<Real>& ste
   });
 }
 
-// From x_j = S^T times the rows of Steps::read: the residuals e_j = v_j - S^T k_j (with beta), d_j times
-// its factor, and the outputs of the writes that are read (unless y is null).
+// From x_j = S^T times the rows of Steps::read: what is written before its factor beta_j, e_j, which with
+// beta are the residuals v_j - S^T k_j, d_j = beta_j e_j times its factor, and the outputs of the writes
+// that are read (unless y is null).
 template <int count, class Real>
 inline void solve(const Steps<Real>& steps, const PanelSize& size, const Real* x, Real* e, Real* d,
                   Real* const* y) {
   using V = Vector<Real>;
   const bool corrects = steps.corrects();
+  Couplings<Real> between;  // with beta_s, so that no d_s is waited for
+  Real factor[count];
+  each<count>([&](auto j) {
+    each<j>([&](auto s) { between.keys(j, s) = steps.between.keys(j, s) * steps.beta[s]; });
+    each<j + 1>([&](auto s) { between.queries(j, s) = steps.between.queries(j, s) * steps.beta[s]; });
+    factor[j] = steps.write_factor[j] * steps.beta[j];
+  });
   for (Index c = 0; c < size.width; c += kLanes<Real>) {
-    V written[count];
+    V value[count];
     each<count>([&](auto j) {
       const Index at = j * size.width + c;
-      V value = load<V>(steps.value[j] + c);
+      value[j] = load<V>(steps.value[j] + c);
       if (corrects) {
-        value = value - steps.read_factor[j] * load<V>(x + at);
-        for (int s = 0; s < j; ++s) value = value - steps.between.keys(j, s) * written[s];
-        if (e) store(e + at, value);
-        value = steps.beta[j] * value;
+        value[j] = value[j] - steps.read_factor[j] * load<V>(x + at);
+        each<j>([&](auto s) { value[j] = value[j] - between.keys(j, s) * value[s]; });
+        if (e) store(e + at, value[j]);
       }
-      written[j] = value;
-      store(d + at, steps.write_factor[j] * value);
+      store(d + at, factor[j] * value[j]);
       if (!y || steps.reading[j] < 0) return;
       const int reading = count + steps.reading[j];
       V out = steps.read_factor[reading] * load<V>(x + reading * size.width + c);
-      for (int s = 0; s <= j; ++s) out = out + steps.between.queries(j, s) * written[s];
+      each<j + 1>([&](auto s) { out = out + between.queries(j, s) * value[s]; });
       store(y[j] + c, out);
     });
   }
