@@ -115,9 +115,11 @@ inline void for_columns(const PanelSize& size, const Body& body) {
                [&](Index first, auto count) { body(first * kLanes<Real>, count); });
 }
 
+// The products are functions of their own, as they need all registers.
+
 // x_j = sum_i w_ji row_i, for rows w_j and x (J, width)
 template <int J, class Real, class Meanwhile = Nothing>
-inline void read(const PanelSize& size, const Real* panel, const Real* const* w, Real* x,
+[[gnu::noinline]] void read(const PanelSize& size, const Real* panel, const Real* const* w, Real* x,
                  Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
   for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
@@ -143,7 +145,7 @@ inline void read(const PanelSize& size, const Real* panel, const Real* const* w,
 // row_i <- decay_i row_i + sum_j w_ji x_j, from one panel to another or in place; without decays if
 // they are null
 template <int J, class Real, class Meanwhile = Nothing>
-inline void update(const PanelSize& size, const Real* panel, Real* result, const Real* decay,
+[[gnu::noinline]] void update(const PanelSize& size, const Real* panel, Real* result, const Real* decay,
                    const Real* const* w, const Real* x, Meanwhile&& meanwhile = {}) {
   using V = Vector<Real>;
   for_columns<Real>(size, [=, &meanwhile](Index column, auto held) {
@@ -170,17 +172,18 @@ inline void update(const PanelSize& size, const Real* panel, Real* result, const
 
 // w_ji = sum over columns of row_i x_j, for x (J, width) and w (J, rows)
 template <int J, class Real>
-inline void project(const PanelSize& size, const Real* panel, const Real* x, Real* w) {
+[[gnu::noinline]] void project(const PanelSize& size, const Real* panel, const Real* x, Real* w) {
   using V = Vector<Real>;
   for (Index i = 0; i < size.rows; i += kHeld) {
-    V sum[J * kHeld] = {};
+    V sum[J * kHeld];
+    each<J * kHeld>([&](auto at) { sum[at] = V{}; });
     for (Index column = 0; column < size.width; column += kLanes<Real>) {
       V row[kHeld];
-      for (int k = 0; k < kHeld; ++k) row[k] = load<V>(panel + (i + k) * size.width + column);
-      for (int j = 0; j < J; ++j) {
+      each<kHeld>([&](auto k) { row[k] = load<V>(panel + (i + k) * size.width + column); });
+      each<J>([&](auto j) {
         const V y = load<V>(x + j * size.width + column);
-        for (int k = 0; k < kHeld; ++k) sum[j * kHeld + k] = sum[j * kHeld + k] + row[k] * y;
-      }
+        each<kHeld>([&](auto k) { sum[j * kHeld + k] = sum[j * kHeld + k] + row[k] * y; });
+      });
     }
     Real found[J * kHeld];
     sums<Real, J * kHeld>(sum, found);
@@ -191,16 +194,18 @@ inline void project(const PanelSize& size, const Real* panel, const Real* x, Rea
 
 // w_i = sum over columns of the products of two panels
 template <class Real>
-inline void overlap(const PanelSize& size, const Real* left, const Real* right, Real* w) {
+[[gnu::noinline]] void overlap(const PanelSize& size, const Real* left, const Real* right, Real* w) {
   using V = Vector<Real>;
   constexpr int kRows = kLanes<Real>;
   for (Index i = 0; i < size.rows; i += kRows) {
-    V sum[kRows] = {};
-    for (int k = 0; k < kRows; ++k)
+    V sum[kRows];
+    each<kRows>([&](auto k) {
+      sum[k] = V{};
       for (Index column = 0; column < size.width; column += kLanes<Real>) {
         const Index at = (i + k) * size.width + column;
         sum[k] = sum[k] + load<V>(left + at) * load<V>(right + at);
       }
+    });
     sums<Real, kRows>(sum, w + i);
   }
 }
