@@ -19,6 +19,10 @@ namespace {
 // Pieces of work to aim for: enough for as many threads.
 inline constexpr Index kItems = 16;
 
+// Steps between asking for one and using it: enough for the memory to answer, and not too many for the
+// first cache, where steps of many channels fall on few of its places.
+inline constexpr Index kAhead = 24;
+
 inline Index power_of_two(Index at_least) {
   Index n = 1;
   while (n < at_least) n *= 2;
@@ -68,6 +72,7 @@ class Turned {
       for (Index i = 0; i < line.kVectors; ++i) {
         const auto turn = turns_.data()[t];
         const V value = line.read(row, i);
+        __builtin_prefetch(row + line.first + kAhead * line.m, 0, 0);  // the second cache is for spectra
         x[i * n + t] = {value * turn.re, value * turn.im};
       }
     for (X* series = x; series < x + size(); series += n) {
@@ -85,6 +90,7 @@ class Turned {
       for (Index i = 0; i < line.kVectors; ++i) {
         const auto turn = turns_.data()[t];
         const X value = x[i * n + t];
+        __builtin_prefetch(row + line.first + kAhead * line.m, 1);
         line.write(row, i, value.re * (turn.re * scale) + value.im * (turn.im * scale));
       }
   }
