@@ -10,7 +10,7 @@ namespace resolvent {
 // Writes taken at once, and the steps from one whose inputs are read to one whose inputs are asked for:
 // measured best.
 inline constexpr int kWrites = 4;
-inline constexpr Index kAhead = 8;
+inline constexpr Index kAhead = 4;
 
 // Hands out parts of a buffer.
 template <class Real>
