@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import silu
 
-from resolvent.discretize import mixed, zoh
+from resolvent.discretize import mixed
 from resolvent.execute.blocks import in_blocks
+from resolvent.execute.hold import before_hold
 from resolvent.execute.matrix import matrix, why_not_matrix
 from resolvent.kernels import (
     Selective,
@@ -15,7 +16,7 @@ from resolvent.kernels import (
     diagonal_ssm,
     selective_scan,
 )
-from resolvent.structure import Diagonal, Structure, functional_to_real, to_real
+from resolvent.structure import Diagonal, functional_to_real, to_real
 from resolvent.system import Discrete, Invariant, Sampled, Varying
 
 
@@ -70,7 +71,7 @@ def _bank(
     resets: Tensor | None,
     lengths: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    A, B, dt = _bank_pair(system)
+    A, B, dt = before_hold(system) or (system.A, system.B, None)
     a: Tensor = A.values  # type: ignore[attr-defined]
     a = a if a.shape == B.shape else a.expand_as(B)  # a view would cost more than the question
     dt = dt if dt is None or len(dt) == len(a) else dt.expand(len(a), -1)
@@ -79,14 +80,6 @@ def _bank(
     x = u if u.ndim == 3 else u.squeeze(-1)
     y, h = diagonal_ssm(a, B, system.C, x, start, resets, lengths, d=d, dt=dt)
     return y if u.ndim == 3 else y[..., None], h[..., None]
-
-
-def _bank_pair(system: Discrete) -> tuple[Structure, Tensor, Tensor | None]:
-    """The discrete pair (A, B) and None; or a continuous one and the steps that it is held for."""
-    transition = system.transition
-    if isinstance(transition, Sampled) and transition.rule is zoh:
-        return transition.continuous.A, transition.continuous.B, transition.dt
-    return system.A, system.B, None
 
 
 def is_matrix(system: Discrete, u: Tensor) -> bool:

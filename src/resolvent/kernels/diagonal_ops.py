@@ -145,8 +145,7 @@ def _discrete_backward(*arguments: Any) -> tuple[Tensor, ...]:
         gh_last = a.new_zeros(u.shape[0], *a.shape) if gh_last is None else gh_last
         found = diagonal_torch.ssm_backward(a, b, c, d, u, h0, resets, lengths, gy, gh_last)
         return tuple(x.contiguous() for x in found)
-    gd, gh0 = u.new_empty(u.shape[2]) if d is None else like(d), a.new_empty(u.shape[0], *a.shape)
-    grads = like(a), like(a), like(a), gd, like(u), gh0
+    grads = _like_gradients(a, d, u)
     if gh_last is None and differentiates_kernel(a, u, h0, resets):
         if lengths is not None:
             real = real_steps(u, lengths)[..., None]
@@ -158,6 +157,12 @@ def _discrete_backward(*arguments: Any) -> tuple[Tensor, ...]:
     given = a, b, c, d, u, h0, *row_marks(resets, lengths), checkpoints, gy, gh_last
     call(kernels.diagonal_ssm_backward, a, sizes, *given, *grads)
     return grads
+
+
+def _like_gradients(a: Tensor, d: Tensor | None, u: Tensor) -> tuple[Tensor, ...]:
+    """Room for the gradients of a, b, c, d, u, h0."""
+    gd = u.new_empty(u.shape[2]) if d is None else like(d)
+    return like(a), like(a), like(a), gd, like(u), a.new_empty(u.shape[0], *a.shape)
 
 
 def _fake_scan(a: Tensor, x: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
@@ -173,18 +178,10 @@ def _fake_ssm(a: Tensor, *rest: Any) -> tuple[Tensor, ...]:
     return like(u), a.new_empty(u.shape[0], *a.shape), _empty_checkpoints(u, a, keep)
 
 
-def _fake_ssm_backward(
-    a: Tensor,
-    b: Tensor,
-    c: Tensor,
-    d: Tensor | None,
-    dt: Tensor | None,
-    u: Tensor,
-    *_: Any,
-) -> tuple[Tensor, ...]:
-    gd = u.new_empty(a.shape[0]) if d is None else like(d)
-    gdt = u.new_empty(0) if dt is None else like(dt)
-    return like(a), like(b), like(c), gd, gdt, like(u), a.new_empty(u.shape[0], *a.shape)
+def _fake_ssm_backward(a: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    _, _, d, dt, u, *_ = rest
+    *grads, gu, gh0 = _like_gradients(a, d, u)
+    return *grads, u.new_empty(0) if dt is None else like(dt), gu, gh0
 
 
 def _save_scan(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

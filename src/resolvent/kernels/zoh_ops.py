@@ -51,23 +51,25 @@ def _sizes(values: Tensor, dt: Tensor) -> tuple[int, int]:
 
 
 def _zoh(values: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-    return hold(*_spread(values, dt))
+    values, dt = _spread(values, dt)
+    return hold(values, None, dt)
 
 
-def _spread(values: Tensor, dt: Tensor) -> tuple[Tensor, None, Tensor]:
+def _spread(values: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
     """Both in their broadcast shape, but for neighbours that share a step size."""
     if not values.ndim or dt.shape != (*values.shape[:-1], 1):
         values, dt = torch.broadcast_tensors(values, dt)
-    return values.contiguous(), None, dt.contiguous()
+    return values.contiguous(), dt.contiguous()
 
 
 def _zoh_backward(
     values: Tensor, dt: Tensor, ga: Tensor | None, gs: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    spread = _spread(values, dt)
-    ga, gs = (torch.zeros_like(spread[0]) if g is None else g for g in (ga, gs))
-    gvalues, _, gdt = hold_backward(*spread, ga, gs)
-    return gvalues.sum_to_size(values.shape).contiguous(), gdt.sum_to_size(dt.shape).contiguous()
+    shapes = values.shape, dt.shape
+    values, dt = _spread(values, dt)
+    ga, gs = (torch.zeros_like(values) if g is None else g for g in (ga, gs))
+    gvalues, _, gdt = hold_backward(values, None, dt, ga, gs)
+    return gvalues.sum_to_size(shapes[0]).contiguous(), gdt.sum_to_size(shapes[1]).contiguous()
 
 
 def _closed_form(values: Tensor, dt: Tensor, ga: Tensor, gs: Tensor) -> tuple[Tensor, Tensor]:
